@@ -1,0 +1,56 @@
+"""Turns a resource's name into the names, labels and keys of everything that belongs to it.
+
+Pure; every module that renders, lists or writes an object takes its names from here.
+"""
+
+from collections.abc import Mapping
+
+GROUP = "deepseekserve.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "DeepSeekServe"
+PLURAL = "deepseekserves"
+SINGULAR = "deepseekserve"
+SHORT_NAME = "dss"
+
+FIELD_MANAGER = "deepseekserve-operator"
+LEASE_NAME = "deepseekserve-operator"
+
+LABEL_NAME = f"{GROUP}/name"              # the resource's name; on every child and pod
+LABEL_REVISION = f"{GROUP}/revision"      # the revision's hash; on pods and ControllerRevisions
+LABEL_GOOD = f"{GROUP}/good"              # "true" on a ControllerRevision that has served
+CHILD_SELECTOR = LABEL_NAME               # server-side watch and list selector of every child kind
+
+ENGINE_CONTAINER = "engine"
+ENGINE_PORT = 8000
+AGENT_PORT = 9800
+AGENT_MOUNT = "/deepseekserve"
+AGENT_FILE = "agent.pyz"
+MODEL_MOUNT = "/models"
+CACHE_MOUNT = "/cache"
+
+
+def labels(name: str) -> dict[str, str]:
+    """Labels of every child of the resource `name`; a resource's own labels are never copied."""
+    return {LABEL_NAME: name}
+
+
+def revision_name(name: str, revision_hash: str) -> str:
+    """Name of the ControllerRevision that keeps one pod template."""
+    return f"{name}-{revision_hash}"
+
+
+def agent_config_map(name: str, agent_hash: str) -> str:
+    """Name of the immutable ConfigMap that carries the agent's zipapp."""
+    return f"{name}-agent-{agent_hash}"
+
+
+def service_url(name: str, namespace: str) -> str:
+    """Base URL for OpenAI clients inside the cluster."""
+    return f"http://{name}.{namespace}.svc:{ENGINE_PORT}/v1"
+
+
+def is_ours(metadata: Mapping[str, object], owner_uid: str) -> bool:
+    """Tell whether the resource with `owner_uid` controls the object with this metadata."""
+    owners = metadata.get("ownerReferences") or ()
+    return isinstance(owners, list) and any(o.get("controller") and o.get("uid") == owner_uid for o in owners)

@@ -1,0 +1,69 @@
+"""Turns the operator's environment into frozen Settings, or a typed error that names the variable.
+
+Pure; read once by `__main__` and handed down. Every variable is set by the Helm chart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class InvalidSetting(ValueError):
+    """An environment variable of the operator has a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an administrator decides once for the whole operator; defaults are those of the chart."""
+
+    namespace: str = "deepseekserve-system"             # where the Lease lives
+    identity: str = "local"                             # the Lease holder's name: the operator's pod
+    gpu_image: str = "docker.io/vllm/vllm-openai:v0.32.0"
+    cpu_image: str = "docker.io/vllm/vllm-openai-cpu:v0.32.0"
+    image_pull_policy: str = "IfNotPresent"
+    run_as_user: int | None = 1000                      # None leaves runAsUser out (OpenShift chooses)
+    http_port: int = 8080                               # probes and metrics of the operator itself
+    workers: int = 10                                   # reconciles at the same time
+    resync_seconds: int = 600
+    lease_seconds: int = 15
+    log_level: str = "INFO"
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Read Settings from DSS_* variables; raises InvalidSetting with the variable's name."""
+    default = Settings()
+    return Settings(
+        namespace=environ.get("DSS_NAMESPACE") or default.namespace,
+        identity=environ.get("DSS_IDENTITY") or default.identity,
+        gpu_image=environ.get("DSS_ENGINE_IMAGE_GPU") or default.gpu_image,
+        cpu_image=environ.get("DSS_ENGINE_IMAGE_CPU") or default.cpu_image,
+        image_pull_policy=_choice(environ, "DSS_IMAGE_PULL_POLICY", ("IfNotPresent", "Always", "Never"), default.image_pull_policy),
+        run_as_user=_run_as_user(environ, default.run_as_user),
+        http_port=_integer(environ, "DSS_HTTP_PORT", default.http_port, (1, 65535)),
+        workers=_integer(environ, "DSS_WORKERS", default.workers, (1, 1000)),
+        resync_seconds=_integer(environ, "DSS_RESYNC_SECONDS", default.resync_seconds, (10, 86400)),
+        lease_seconds=_integer(environ, "DSS_LEASE_SECONDS", default.lease_seconds, (5, 300)),
+        log_level=_choice(environ, "DSS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default.log_level),
+    )
+
+
+def _integer(environ: Mapping[str, str], key: str, default: int, bounds: tuple[int, int]) -> int:
+    text = environ.get(key)
+    if not text:
+        return default
+    low, high = bounds
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise InvalidSetting(f"{key}={text!r}: set a whole number from {low} to {high}")
+    return int(text)
+
+
+def _choice(environ: Mapping[str, str], key: str, allowed: tuple[str, ...], default: str) -> str:
+    text = environ.get(key) or default
+    if text not in allowed:
+        raise InvalidSetting(f"{key}={text!r}: set one of {', '.join(allowed)}")
+    return text
+
+
+def _run_as_user(environ: Mapping[str, str], default: int | None) -> int | None:
+    if environ.get("DSS_ENGINE_RUN_AS_USER") == "omit":
+        return None
+    return _integer(environ, "DSS_ENGINE_RUN_AS_USER", default or 1000, (1, 2**31 - 1))
