@@ -1,0 +1,93 @@
+# DeepSeekServe. `make help` lists the targets; README.md says which two a newcomer needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE := $(or $(DSS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deepseekserve)
+PYTHON ?= python3
+# One virtual environment per content of the pinned requirements, outside the checkout: every clone shares it.
+VENV := $(CACHE)/venv-$(shell cat requirements/dev.txt | sha256sum | cut -c1-12)
+RUN := $(VENV)/bin
+PYTEST := $(RUN)/python -m pytest
+export PYTHONPATH := operator/src:.
+
+PURE := api crd revision names settings engine render facts diagnose status
+comma := ,
+empty :=
+PURE_FILES := $(subst $(empty) ,$(comma),$(strip $(foreach m,$(PURE),*/deepseekserve/$(m).py */deepseekserve/$(m)/*.py)))
+
+##@ Start here
+.PHONY: help demo test
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: prerequisites venv ## From a bare machine to a chat with a served model, and a failure explained
+	@$(RUN)/python -m tests.demo
+
+test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
+	@$(MAKE) -j3 check tools images
+	@$(MAKE) integration
+	@$(MAKE) e2e
+
+##@ The inner loop (below a minute)
+.PHONY: check lint types contracts unit logs
+check: lint types contracts unit logs ## Lint, types, contracts, unit tests and real logs
+
+lint: venv ## ruff
+	@$(RUN)/ruff check .
+
+types: venv ## mypy --strict
+	@$(RUN)/mypy
+
+contracts: venv ## import-linter: who may import whom
+	@$(RUN)/lint-imports --no-logo 2>/dev/null || $(RUN)/lint-imports
+
+unit: venv ## Fast tests of every decision; the pure core at 100 % of branches
+	@$(RUN)/coverage run --data-file=$(CACHE)/coverage.unit -m pytest tests/unit
+	@$(RUN)/coverage report --data-file=$(CACHE)/coverage.unit --include='$(PURE_FILES)' --fail-under=100 --skip-covered
+
+logs: venv ## Real engine logs through the diagnosis
+	@$(PYTEST) tests/logs
+
+##@ Against a real API server and a real cluster
+.PHONY: integration e2e
+integration: venv tools ## Operator, CRD, goldens and chart against kube-apiserver and etcd
+	@$(PYTEST) tests/integration tests/golden tests/chart
+
+e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (PROVIDER=auto|local|kind)
+	@$(PYTEST) tests/e2e --durations=15
+
+##@ Build
+.PHONY: crds tools images requirements
+crds: venv ## Write crds/, the chart's copy and docs/reference.md from api.py
+	@$(RUN)/python -m deepseekserve.crd --write .
+
+tools: ## Build Kubernetes, CoreDNS and Helm from Go modules into the cache
+	@$(PYTHON) -m tests.cluster tools
+
+images: ## Build the operator's and the CPU engine's images into the cache
+	@$(PYTHON) -m tests.images build all
+
+requirements: venv ## Pin the Python dependencies again, with hashes
+	@for f in operator dev; do $(RUN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-index-url --no-annotate --no-header requirements/$$f.in -o requirements/$$f.txt; done
+
+##@ The test cluster
+.PHONY: up down
+up: tools ## Start it (5 s once built)
+	@$(PYTHON) -m tests.cluster up
+
+down: ## End it; nothing is left
+	@$(PYTHON) -m tests.cluster down
+
+.PHONY: prerequisites venv
+prerequisites:
+	@$(PYTHON) -m tests.prerequisites
+
+venv: $(VENV)/.complete
+$(VENV)/.complete: requirements/dev.txt
+	@mkdir -p $(CACHE)
+	@exec 9>$(CACHE)/venv.lock; flock 9; test -e $@ || { \
+	  echo "installing the pinned Python tools into $(VENV)"; rm -rf $(VENV); \
+	  $(PYTHON) -m venv $(VENV) && $(RUN)/pip install -q --require-hashes -r requirements/dev.txt && touch $@; }
