@@ -20,7 +20,7 @@ PURE_FILES := $(subst $(empty) ,$(comma),$(strip $(foreach m,$(PURE),*/deepseeks
 ##@ Start here
 .PHONY: help demo test
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: prerequisites venv ## From a bare machine to a chat with a served model, and a failure explained
 	@$(RUN)/python -m tests.demo

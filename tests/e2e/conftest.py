@@ -1,0 +1,70 @@
+"""Brings the whole chain up once: cluster, operator from the chart, a namespace that enforces `restricted`, the models."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lab.kubectl import Kubectl, Object
+from tests.lab.setup import Lab, bring_up, fresh_namespace, model_volume
+from tests.lab.watch import Watch, serves
+
+DATA = Path(__file__).parent / "data"
+NAMESPACE = "dss-e2e"
+START_S = 300  # a start takes 20 to 40 s on two idle cores; the machines are shared
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    return bring_up(provider=os.environ.get("PROVIDER", "auto"), node_image=os.environ.get("NODE_IMAGE"))
+
+
+@pytest.fixture(scope="session")
+def kubectl(lab: Lab) -> Iterator[Kubectl]:
+    """kubectl in the namespace of this run, with the models in the claim `models`; the namespace goes with the run."""
+    kubectl = replace(lab.kubectl, namespace=NAMESPACE)
+    fresh_namespace(lab.kubectl, NAMESPACE)
+    kubectl.apply(*model_volume(lab, namespace=NAMESPACE))
+    kubectl.apply((DATA / "toolbox.yaml").read_text().replace("ENGINE_IMAGE", lab.engine_image))
+    kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=120s")
+    kubectl("exec", "toolbox", "--", "python3", "/opt/deepseekserve/make_tiny_model.py", "/models/tiny")
+    toolbox(kubectl, "break_models.py")
+    yield kubectl
+    lab.kubectl("delete", "namespace", NAMESPACE, "--timeout=180s", timeout_s=200)
+    lab.kubectl("delete", "persistentvolume", f"{NAMESPACE}-models", "--ignore-not-found")
+
+
+def toolbox(kubectl: Kubectl, script: str, *args: str) -> str:
+    """Run one of this folder's scripts, or a shell-free snippet, in the toolbox pod."""
+    text = (DATA / script).read_text() if script.endswith(".py") else script
+    return kubectl("exec", "toolbox", "--", "python3", "-c", text, *args)
+
+
+def resource(name: str, **spec: object) -> Object:
+    """data/serve.yaml with another name and the given parts of the spec laid over it, group by group."""
+    made: Object = yaml.safe_load((DATA / "serve.yaml").read_text())
+    made["metadata"]["name"] = name
+    for group, value in spec.items():
+        below = made["spec"].get(group)
+        made["spec"][group] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+    return made
+
+
+def engine_pods(kubectl: Kubectl, name: str) -> list[Object]:
+    """The live pods of a resource, newest last."""
+    pods = [p for p in kubectl.list("pods", f"deepseekserve.io/name={name}") if "deletionTimestamp" not in p["metadata"]]
+    return sorted(pods, key=lambda p: str(p["metadata"]["creationTimestamp"]))
+
+
+@pytest.fixture(scope="module")
+def served(kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """A resource that serves the tiny model, watched since its creation; one for each test module."""
+    name = request.module.__name__.rpartition("test_")[2].replace("_", "-")
+    with Watch(kubectl, name) as watch:
+        kubectl.apply(resource(name))
+        watch.until(serves, timeout_s=START_S, what="Ready after its first start")
+        yield watch
+    kubectl("delete", "dss", name, "--wait=true")

@@ -1,0 +1,21 @@
+"""The chart on the cluster: upgrade in place restarts no engine, uninstall keeps the resources, install takes them over again."""
+
+from tests.e2e.conftest import START_S, engine_pods
+from tests.lab.kubectl import Kubectl
+from tests.lab.setup import Lab, install, uninstall
+from tests.lab.watch import Watch, serves
+
+
+def test_upgrade_uninstall_and_install_leave_the_engines_alone(lab: Lab, kubectl: Kubectl, served: Watch) -> None:
+    before = [p["metadata"]["uid"] for p in engine_pods(kubectl, served.name)]
+    install(lab, "--set", "logLevel=DEBUG")
+    install(lab)
+    uninstall(lab)
+    assert kubectl.get("dss", served.name), "the resource went with the operator"
+    assert [p["metadata"]["uid"] for p in engine_pods(kubectl, served.name)] == before
+    install(lab)
+    mark = served.mark()
+    kubectl("scale", f"dss/{served.name}", "--replicas=1")
+    kubectl("annotate", "dss", served.name, "touched=yes", "--overwrite")
+    served.until(serves, timeout_s=START_S, what="still Ready under the new operator", since=mark)
+    assert [p["metadata"]["uid"] for p in engine_pods(kubectl, served.name)] == before

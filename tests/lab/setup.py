@@ -1,0 +1,146 @@
+"""Brings the chain up, step by step, each step idempotent and timed: tools and images, cluster, loaded images, chart."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tests.images import Image, ensure
+from tests.cluster.tools import tool
+from tests.lab.kubectl import Kubectl, KubectlFailed, Object
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "deepseekserve"
+OPERATOR_NAMESPACE = "deepseekserve-system"
+RELEASE = "deepseekserve"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+class StepFailed(RuntimeError):
+    """A step of the setup ended with another code than 0; what it printed stands above."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running cluster with the operator in it."""
+
+    provider: str
+    kubectl: Kubectl
+    helm: Path
+    operator_image: str
+    engine_image: str
+
+
+@dataclass
+class Steps:
+    """Prints each step with the seconds since the beginning and keeps how long each took."""
+
+    say: Say
+    began: float
+    took: list[tuple[str, float]]
+
+    @classmethod
+    def begin(cls, say: Say) -> "Steps":
+        """Start the clock."""
+        return cls(say, time.monotonic(), [])
+
+    def run(self, title: str, work: Callable[[], T]) -> T:
+        """Do one step; its duration is printed and kept."""
+        self.say(f"[{time.monotonic() - self.began:5.0f} s] {title}")
+        start = time.monotonic()
+        done = work()
+        self.took.append((title, time.monotonic() - start))
+        return done
+
+
+def bring_up(*, provider: str = "auto", node_image: str | None = None, say: Say | None = None) -> Lab:
+    """Cluster, images and operator, from whatever state the machine is in; returns once the operator is available."""
+    steps = Steps.begin(say or _to_stderr)
+    return bring_up_in(steps, provider=provider, node_image=node_image)
+
+
+def bring_up_in(steps: Steps, *, provider: str, node_image: str | None = None) -> Lab:
+    """`bring_up` with the caller's own Steps, so that it can show how long each took."""
+    steps.run("programs and images (built side by side, kept for the next run)", lambda: _build(steps.say))
+    options = ["--provider", provider, "--gpus", "2"] + (["--image", node_image] if node_image else [])
+    steps.run("cluster up", lambda: cluster(steps.say, "up", *options))
+    images = {name: ensure(name) for name in ("operator", "engine-cpu")}
+    steps.run("images into the cluster", lambda: [cluster(steps.say, "load", str(i.archive)) for i in images.values()])
+    lab = steps.run("find the cluster", lambda: _lab(images))
+    steps.run("helm upgrade --install deepseekserve", lambda: install(lab))
+    return lab
+
+
+def cluster(say: Say, *args: str) -> None:
+    """Run `python -m tests.cluster ARGS`, its progress lines passed on."""
+    _passed_on([sys.executable, "-m", "tests.cluster", *args], say, "cluster")
+
+
+def install(lab: Lab, *more: str) -> None:
+    """Install or upgrade the chart with the images built here, and wait until the operator is available."""
+    values = {
+        "image": lab.operator_image, "engine.images.cpu": lab.engine_image,
+    }
+    sets = [f"--set-string={k}={v}" for k, v in values.items()]
+    _passed_on(
+        [str(lab.helm), "upgrade", "--install", RELEASE, str(CHART), "--namespace", OPERATOR_NAMESPACE, "--create-namespace",
+         f"--kubeconfig={lab.kubectl.kubeconfig}", "--wait", "--timeout=120s", *sets, *more],
+        lambda _: None, "helm")
+
+
+def uninstall(lab: Lab) -> None:
+    """Remove the operator; the CRD and every resource stay."""
+    _passed_on([str(lab.helm), "uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, f"--kubeconfig={lab.kubectl.kubeconfig}", "--wait"],
+               lambda _: None, "helm")
+
+
+def fresh_namespace(kubectl: Kubectl, name: str) -> None:
+    """An empty namespace that enforces Pod Security `restricted`; what an earlier run left of it is deleted first."""
+    kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=180s", timeout_s=200)
+    restricted_namespace(kubectl, name)
+
+
+def restricted_namespace(kubectl: Kubectl, name: str) -> None:
+    """A namespace that enforces Pod Security `restricted`."""
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+
+
+def _build(say: Say) -> None:
+    commands = {
+        "programs": [sys.executable, "-m", "tests.cluster", "tools"],
+        "images": [sys.executable, "-m", "tests.images", "build", "all"],
+    }
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for running in [pool.submit(_passed_on, command, say, name) for name, command in commands.items()]:
+            running.result()
+
+
+def _lab(images: dict[str, Image]) -> Lab:
+    printed = subprocess.run([sys.executable, "-m", "tests.cluster", "kubeconfig"], capture_output=True, text=True, check=True, cwd=ROOT)
+    kubectl = Kubectl(tool("kubectl"), Path(printed.stdout.strip()))
+    node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].spec.providerID}")
+    provider = "kind" if node.startswith("kind:") else "local"
+    return Lab(provider, kubectl, tool("helm"), images["operator"].name, images["engine-cpu"].name)
+
+
+def _passed_on(command: list[str], say: Say, name: str) -> None:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    tail = []
+    with process.stdout:
+        for line in process.stdout:
+            tail.append(line.rstrip())
+            say(f"          {name} | {line.rstrip()}")
+    if process.wait():
+        raise StepFailed(f"{name}: exit code {process.returncode}\n" + "\n".join(tail[-30:]))
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

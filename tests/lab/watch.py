@@ -1,0 +1,129 @@
+"""Follows objects through a real watch and keeps every state seen, with its time: nothing between two looks is missed."""
+
+import codecs
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import IO, Self
+
+from tests.lab.kubectl import Kubectl, Object
+
+Predicate = Callable[[Object], object]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One state of the object and when it arrived here (seconds, wall clock)."""
+
+    at: float
+    object: Object
+
+
+@dataclass
+class Watch:
+    """`kubectl get KIND NAME --watch`, read by a thread; use as a context manager."""
+
+    kubectl: Kubectl
+    name: str
+    kind: str = "deepseekserve"
+    seen: list[Seen] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _process: "subprocess.Popen[bytes] | None" = None
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        command = self.kubectl.command("get", self.kind, f"--field-selector=metadata.name={self.name}", "--watch", "-o", "json")
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self._process.stdout is not None
+        self._thread = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._process is not None
+        assert self._thread is not None
+        self._process.terminate()
+        self._process.wait()
+        self._thread.join()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for item in objects(stream):
+            with self._changed:
+                self.seen.append(Seen(time.time(), item))
+                self._changed.notify_all()
+
+    def until(self, holds: Predicate, *, timeout_s: float, what: str, since: int = 0) -> Seen:
+        """The first state from index `since` on for which `holds`; raises AssertionError with the last state."""
+        deadline = time.monotonic() + timeout_s
+        looked_at = since
+        with self._changed:
+            while True:
+                for state in self.seen[looked_at:]:
+                    looked_at += 1
+                    if holds(state.object):
+                        return state
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    last = self.seen[-1].object.get("status") if self.seen else None
+                    raise AssertionError(f"{self.name}: {what}: not seen in {timeout_s:.0f} s; last status: {json.dumps(last, indent=1)}")
+                self._changed.wait(left)
+
+    def mark(self) -> int:
+        """The index of the next state, to be given to `until` as `since`."""
+        with self._changed:
+            return len(self.seen)
+
+
+def objects(stream: IO[bytes]) -> Iterator[Object]:
+    """JSON objects written one after another into a stream, each as soon as it is whole."""
+    decoder, utf8, text = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")(), ""
+    while chunk := stream.read1(65536):  # type: ignore[attr-defined]
+        text += utf8.decode(chunk)
+        while text := text.lstrip():
+            try:
+                item, end = decoder.raw_decode(text)
+            except json.JSONDecodeError:
+                break
+            text = text[end:]
+            yield item
+
+
+def condition(resource: Object, kind: str) -> Object:
+    """One condition of a resource; empty when it has none of that type."""
+    for item in resource.get("status", {}).get("conditions", []):
+        if item["type"] == kind:
+            found: Object = item
+            return found
+    return {}
+
+
+def is_true(kind: str) -> Predicate:
+    """Predicate: the condition of this type is True."""
+    return lambda resource: condition(resource, kind).get("status") == "True"
+
+
+def is_current(resource: Object) -> bool:
+    """The status speaks of the spec as it stands."""
+    observed: int = resource.get("status", {}).get("observedGeneration", -1)
+    return bool(observed == resource["metadata"]["generation"])
+
+
+def failed_with(reason: str) -> Predicate:
+    """Predicate: status.failure carries this reason, for the spec as it stands."""
+    return lambda resource: is_current(resource) and resource["status"].get("failure", {}).get("reason") == reason
+
+
+def serves(resource: Object) -> bool:
+    """Ready, settled and without a failure, for the spec as it stands."""
+    return (
+        is_current(resource)
+        and bool(is_true("Ready")(resource))
+        and not is_true("Reconciling")(resource)
+        and not is_true("Degraded")(resource)
+    )
