@@ -1,0 +1,23 @@
+"""Turns method calls into requests to the API server, and its answers into raw dicts or typed errors.
+
+The only package that knows the Kubernetes client; observe, apply, leader and reconcile speak to the cluster through it.
+"""
+
+from deepseekserve.kube.client import Kube, connect
+from deepseekserve.kube.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    KubeError,
+    NotFound,
+    TooManyRequests,
+    Unreachable,
+)
+from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
+
+__all__ = [
+    "AlreadyExists", "Conflict", "Forbidden", "Gone", "Invalid", "Key", "Kind", "Kube", "KubeError", "Listing",
+    "NotFound", "Object", "TooManyRequests", "Unreachable", "connect", "key_of",
+]

@@ -1,0 +1,167 @@
+"""Turns get, list, create, apply, replace, patch and delete into requests, with raw dicts in and out.
+
+Only the client library's transport and credentials are used, none of its models.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from kubernetes_asyncio.client.api_client import ApiClient
+from kubernetes_asyncio.client.configuration import Configuration
+from kubernetes_asyncio.config import ConfigException, load_incluster_config, load_kube_config
+
+from deepseekserve import metrics, names
+from deepseekserve.kube.errors import Gone, NotFound, Unreachable, refusal
+from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
+
+REQUEST_TIMEOUT_S = 30
+PAGE_SIZE = 500
+
+JSON = "application/json"
+JSON_PATCH = "application/json-patch+json"
+APPLY = "application/apply-patch+yaml"       # JSON is YAML
+
+Query = Mapping[str, str | int]
+
+
+@asynccontextmanager
+async def connect() -> AsyncIterator["Kube"]:
+    """A Kube with the pod's own credentials, or those of the kubeconfig outside of a cluster."""
+    configuration = Configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except ConfigException:
+        await load_kube_config(client_configuration=configuration)
+    client = ApiClient(configuration)
+    client.user_agent = names.FIELD_MANAGER
+    try:
+        yield Kube(client)
+    finally:
+        await client.close()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as it is sent and as it is named in errors."""
+
+    verb: str                     # as metrics and audit logs name it
+    method: str
+    path: str
+    query: Query | None = None
+    body: Any = None
+    content_type: str = JSON
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.path}"
+
+
+class Kube:
+    """The API server. Every method raises a `kube.errors` exception when the request did not do its work."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def get(self, kind: Kind, key: Key) -> Object:
+        """One object, read from the API server and not from a cache."""
+        return await self._send(Request("get", "GET", kind.path(*key)))
+
+    async def list(self, kind: Kind, *, namespace: str | None = None, selector: str = "") -> Listing:
+        """All objects that match the label selector, in pages of 500; begins again when its token grew too old."""
+        objects: list[Object] = []
+        token = ""
+        while True:
+            query: dict[str, str | int] = {"limit": PAGE_SIZE}
+            query |= {"labelSelector": selector} if selector else {}
+            query |= {"continue": token} if token else {}
+            try:
+                page = await self._send(Request("list", "GET", kind.path(namespace), query))
+            except Gone:
+                if not token:
+                    raise
+                objects, token = [], ""
+                continue
+            objects += page.get("items") or []
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return Listing(objects, page["metadata"]["resourceVersion"])
+
+    async def create(self, kind: Kind, obj: Object) -> Object:
+        """POST: raises AlreadyExists, and so never touches what is already there."""
+        query = {"fieldManager": names.FIELD_MANAGER}
+        return await self._send(Request("create", "POST", kind.path(obj["metadata"]["namespace"]), query, obj))
+
+    async def apply(self, kind: Kind, obj: Object) -> Object:
+        """Server-side apply, forced: our fields win. With metadata.uid in `obj`, Conflict unless it is that object."""
+        query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+        return await self._send(Request("apply", "PATCH", kind.path(*key_of(obj)), query, obj, APPLY))
+
+    async def replace(self, kind: Kind, obj: Object) -> Object:
+        """PUT: Conflict when the object is no longer of the resource version in `obj`."""
+        return await self._send(Request("update", "PUT", kind.path(*key_of(obj)), None, obj))
+
+    async def patch(self, kind: Kind, key: Key, operations: Iterable[Object]) -> Object:
+        """JSON patch; Invalid when one of its tests fails."""
+        return await self._send(Request("patch", "PATCH", kind.path(*key), None, [*operations], JSON_PATCH))
+
+    async def patch_status(self, kind: Kind, key: Key, uid: str, status: Object) -> Object:
+        """Replace the whole status of the object with this uid; Invalid when it is another one by now."""
+        operations = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        return await self._send(Request("patch", "PATCH", kind.path(*key, "status"), None, operations, JSON_PATCH))
+
+    async def delete(self, kind: Kind, key: Key, uid: str) -> None:
+        """Delete the object with this uid, its dependants in the background; none of that name is fine."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        try:
+            await self._send(Request("delete", "DELETE", kind.path(*key), None, body))
+        except NotFound:
+            return
+
+    async def serves(self, kind: Kind) -> bool:
+        """Tell whether discovery knows the kind: its CRD is established."""
+        try:
+            found = await self._send(Request("get", "GET", kind.root))
+        except NotFound:
+            return False
+        return any(resource["name"] == kind.plural for resource in found["resources"])
+
+    async def _send(self, request: Request) -> Object:
+        try:
+            code, body = await self._exchange(request)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            metrics.KUBE_REQUESTS.labels(request.verb, "none").inc()
+            raise Unreachable(f"{request}: {type(error).__name__}: {error}") from error
+        metrics.KUBE_REQUESTS.labels(request.verb, str(code)).inc()
+        if code >= 400:
+            raise refusal(str(request), code, _status(body))
+        answer: Object = json.loads(body)
+        return answer
+
+    async def _exchange(self, request: Request) -> tuple[int, bytes]:
+        response = await self._client.call_api(
+            request.path,
+            request.method,
+            query_params=list((request.query or {}).items()),
+            header_params={"Accept": JSON, "Content-Type": request.content_type},
+            body=request.body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=REQUEST_TIMEOUT_S,
+        )
+        async with response:
+            return response.status, await response.read()
+
+
+def _status(body: bytes) -> Object:
+    """The metav1.Status of a refusal; proxies in between answer with anything."""
+    try:
+        status = json.loads(body)
+    except ValueError:
+        status = None
+    return status if isinstance(status, dict) else {"message": body[:500].decode(errors="replace")}
