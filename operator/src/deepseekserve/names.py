@@ -4,6 +4,7 @@ Pure; every module that renders, lists or writes an object takes its names from 
 """
 
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 GROUP = "deepseekserve.io"
 VERSION = "v1alpha1"
@@ -20,14 +21,53 @@ LABEL_NAME = f"{GROUP}/name"              # the resource's name; on every child 
 LABEL_REVISION = f"{GROUP}/revision"      # the revision's hash; on pods and ControllerRevisions
 LABEL_GOOD = f"{GROUP}/good"              # "true" on a ControllerRevision that has served
 CHILD_SELECTOR = LABEL_NAME               # server-side watch and list selector of every child kind
+ANNOTATION_RESTARTED_AT = f"{GROUP}/restarted-at"          # on pods: spec.restartedAt
 
 ENGINE_CONTAINER = "engine"
 ENGINE_PORT = 8000
+ENGINE_PORT_NAME = "http"
 AGENT_PORT = 9800
+AGENT_PORT_NAME = "agent"
 AGENT_MOUNT = "/deepseekserve"
 AGENT_FILE = "agent.pyz"
+AGENT_VOLUME = "agent"
 MODEL_MOUNT = "/models"
 CACHE_MOUNT = "/cache"
+TMP_MOUNT = "/tmp"                        # noqa: S108 - a path in the pod, where it is an emptyDir
+SHM_MOUNT = "/dev/shm"                    # noqa: S108 - likewise
+
+
+class Owner(Protocol):
+    """What a child must know of the resource that it belongs to: its metadata."""
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace, in which all children are."""
+
+    @property
+    def uid(self) -> str:
+        """Its uid: a resource of the same name that is made again is another owner."""
+
+
+def child_metadata(owner: Owner, name: str) -> dict[str, Any]:
+    """Describe the child `name`: our labels, and the owner that garbage collection follows."""
+    return {
+        "name": name,
+        "namespace": owner.namespace,
+        "labels": labels(owner.name),
+        "ownerReferences": [{
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": owner.name,
+            "uid": owner.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }],
+    }
 
 
 def labels(name: str) -> dict[str, str]:
@@ -53,4 +93,6 @@ def service_url(name: str, namespace: str) -> str:
 def is_ours(metadata: Mapping[str, object], owner_uid: str) -> bool:
     """Tell whether the resource with `owner_uid` controls the object with this metadata."""
     owners = metadata.get("ownerReferences") or ()
-    return isinstance(owners, list) and any(o.get("controller") and o.get("uid") == owner_uid for o in owners)
+    return isinstance(owners, list) and any(
+        isinstance(owner, Mapping) and bool(owner.get("controller")) and owner.get("uid") == owner_uid for owner in owners
+    )

@@ -6,6 +6,9 @@ Pure; read once by `__main__` and handed down. Every variable is set by the Helm
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PULL_POLICIES = ("IfNotPresent", "Always", "Never")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 
 class InvalidSetting(ValueError):
     """An environment variable of the operator has a value that cannot be used."""
@@ -36,13 +39,13 @@ def read(environ: Mapping[str, str]) -> Settings:
         identity=environ.get("DSS_IDENTITY") or default.identity,
         gpu_image=environ.get("DSS_ENGINE_IMAGE_GPU") or default.gpu_image,
         cpu_image=environ.get("DSS_ENGINE_IMAGE_CPU") or default.cpu_image,
-        image_pull_policy=_choice(environ, "DSS_IMAGE_PULL_POLICY", ("IfNotPresent", "Always", "Never"), default.image_pull_policy),
+        image_pull_policy=_choice(environ, "DSS_IMAGE_PULL_POLICY", PULL_POLICIES, default.image_pull_policy),
         run_as_user=_run_as_user(environ, default.run_as_user),
         http_port=_integer(environ, "DSS_HTTP_PORT", default.http_port, (1, 65535)),
         workers=_integer(environ, "DSS_WORKERS", default.workers, (1, 1000)),
         resync_seconds=_integer(environ, "DSS_RESYNC_SECONDS", default.resync_seconds, (10, 86400)),
         lease_seconds=_integer(environ, "DSS_LEASE_SECONDS", default.lease_seconds, (5, 300)),
-        log_level=_choice(environ, "DSS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default.log_level),
+        log_level=_choice(environ, "DSS_LOG_LEVEL", LOG_LEVELS, default.log_level),
     )
 
 
