@@ -94,5 +94,6 @@ def is_ours(metadata: Mapping[str, object], owner_uid: str) -> bool:
     """Tell whether the resource with `owner_uid` controls the object with this metadata."""
     owners = metadata.get("ownerReferences") or ()
     return isinstance(owners, list) and any(
-        isinstance(owner, Mapping) and bool(owner.get("controller")) and owner.get("uid") == owner_uid for owner in owners
+        isinstance(owner, Mapping) and owner.get("controller") is True and owner.get("uid") == owner_uid
+        for owner in owners
     )

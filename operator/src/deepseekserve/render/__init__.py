@@ -1,0 +1,46 @@
+"""Turns a resource into manifests: `workloads` once per revision, to be stored; `children` at each reconcile.
+
+Pure, and byte-identical from one run to the next: literals in a fixed order, no clock, no field that the operator does
+not want to own. One builder per child stands in the module of its name.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deepseekserve import engine, names
+from deepseekserve.api import DeepSeekServe
+from deepseekserve.bundle import Bundle
+from deepseekserve.render.config_map import config_map
+from deepseekserve.render.deployment import deployment
+from deepseekserve.render.disruption_budget import disruption_budget
+from deepseekserve.render.pod import pod_template
+from deepseekserve.render.service import service
+from deepseekserve.render.service_account import service_account
+from deepseekserve.revision import Revision, referred_config_maps
+from deepseekserve.settings import Settings
+
+__all__ = ["children", "workloads"]
+
+
+def workloads(serve: DeepSeekServe, settings: Settings, agent_config_map: str) -> tuple[Mapping[str, Any], ...]:
+    """Render what a new revision stores; raises InvalidSpec when the spec contradicts itself."""
+    engine.check(serve)
+    template = pod_template(serve, settings, agent_config_map)
+    return ({"kind": "Deployment", "name": serve.metadata.name, "template": template},)
+
+
+def children(serve: DeepSeekServe, revision: Revision, *, replicas: int, bundle: Bundle) -> tuple[dict[str, Any], ...]:
+    """Render all children in the order in which they must be applied: what a pod needs comes before the Deployment.
+
+    The agent's ConfigMap is among them when the revision mounts `bundle`. That of an older agent cannot be rendered
+    again: `apply` keeps it as long as a revision refers to it (revision.referred_config_maps).
+    """
+    name = names.agent_config_map(serve.metadata.name, bundle.hash)
+    agents = [config_map(serve.metadata, name, bundle.data)] if name in referred_config_maps([revision]) else []
+    return (
+        service_account(serve.metadata),
+        *agents,
+        service(serve.metadata),
+        disruption_budget(serve.metadata),
+        *(deployment(serve.metadata, workload, revision.hash, replicas) for workload in revision.workloads),
+    )
