@@ -1,0 +1,163 @@
+"""Turns the log's lines into Findings: the last line of each traceback, argparse errors, and statements that are fatal by themselves.
+
+Fed by `diagnosis.LogReader`, which gives Findings to the signatures. Knows how Python, vLLM, pydantic, IPython and torch write
+an error down; knows nothing about what an error means.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from deepseekserve.agent.logtext import QUIET, Record
+
+TEXT_LIMIT = 6000           # characters of one error kept, its continuation lines included
+_CONTINUED_LINES = 16
+_OPEN_LIMIT = 96            # processes that may be in the middle of an error at the same time
+_FRAMES = 6
+
+# `package.module.SomeError: message`; inside a traceback any dotted name may end it.
+_RAISED = re.compile(
+    r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Expired)\b(?:\([^)]*\))?(?::(?: |$)|$)"
+    r"|(?:Value|Assertion) (?:error|failed), "
+)
+_FINAL = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?::(?: |$)|$)")
+_ARGPARSE = re.compile(r"(?:[\w.-]+ ?){1,3}: error: ")
+_NOT_FATAL = re.compile(r"Exception ignored in|Task exception was never retrieved|Future exception was never retrieved"
+                        r"|Exception in thread .{0,80}usage")
+_CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
+_NOISE = re.compile(r"nanobind:|.{0,300}resource_tracker:|\s*warnings\.warn|INFO:|For further information visit")
+
+
+@dataclass
+class Finding:
+    """One error as one process wrote it."""
+
+    process: str
+    text: str
+    line: int                       # number of the line among those looked at: the order of events
+    level: str = ""
+    source: str = ""                # the logger's file, "" on bare stderr
+    frames: tuple[str, ...] = ()    # the innermost lines of its traceback
+    in_traceback: bool = False
+    lines: list[str] = field(default_factory=list)
+
+    def extend(self, text: str) -> None:
+        """Append a continuation line."""
+        if len(self.text) < TEXT_LIMIT and len(self.lines) <= _CONTINUED_LINES:
+            self.text += "\n" + text[:TEXT_LIMIT]
+            self.lines.append(text)
+
+
+@dataclass
+class _Open:
+    """What one process is in the middle of writing."""
+
+    traceback: bool = False
+    harmless: bool = False
+    frames: list[str] = field(default_factory=list)
+    finding: Finding | None = None
+    source: str = ""
+
+
+class Evidence:
+    """Collects Findings from interleaved processes; `busy` while lines to come may belong to one."""
+
+    def __init__(self, statement: re.Pattern[str]) -> None:
+        self._statement = statement
+        self._open: dict[str, _Open] = {}
+        self._adjacent: Finding | None = None       # the Finding that the line just before belongs to
+        self._patience = 0
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether the next line has to be seen, whatever it says."""
+        return self._patience > 0
+
+    def see(self, record: Record, line: int) -> Finding | None:
+        """Take one line; return the Finding that it begins or continues."""
+        self._patience -= self._patience > 0
+        adjacent, self._adjacent = self._adjacent, None
+        text = record.text.rstrip()
+        if record.level in QUIET:
+            self._quiet(record, text)
+            return None
+        state = self._state(record)
+        if state.traceback:
+            return self._inside(state, record, text, line)
+        if "Traceback (most recent call last)" in text:
+            self._begin(state, record)
+            return None
+        if _NOT_FATAL.match(text):
+            state.harmless, state.finding, self._patience = True, None, 40
+            return None
+        if self._starts(record, text):
+            return self._found(state, record, text, line)
+        return self._continue(state, record, text, adjacent)
+
+    def _quiet(self, record: Record, text: str) -> None:
+        """A record below ERROR ends what its process was writing; bare lines stay with their own process."""
+        state = self._open.get(record.process)
+        if state is not None and record.process:
+            state.traceback, state.finding = False, None
+            state.harmless = bool(_NOT_FATAL.match(text))
+
+    def _state(self, record: Record) -> _Open:
+        key = record.process
+        state = self._open.get(key)
+        if state is None:
+            if len(self._open) >= _OPEN_LIMIT:
+                del self._open[next(iter(self._open))]
+            state = self._open[key] = _Open()
+        if record.source != state.source:
+            state.finding, state.traceback, state.source = None, False, record.source
+        return state
+
+    def _begin(self, state: _Open, record: Record) -> None:
+        state.traceback, state.frames, state.finding = True, [], None
+        state.source = record.source
+        self._patience = 4000
+
+    def _inside(self, state: _Open, record: Record, text: str, line: int) -> Finding | None:
+        self._patience = max(self._patience, 2000)
+        if text and not text[0].isspace() and _FINAL.match(text) and "Traceback (most" not in text:
+            harmless, state.harmless, state.traceback = state.harmless, False, False
+            if harmless:
+                self._patience = 4
+                return None
+            return self._found(state, record, text, line, traced=True)
+        if text and len(state.frames) < 2000:
+            state.frames = [*state.frames[1 - _FRAMES:], text.strip()[:300]]
+        return None
+
+    def _starts(self, record: Record, text: str) -> bool:
+        body = text.lstrip() if text.startswith("  Value error") else text
+        if _RAISED.match(body) or _ARGPARSE.match(body):
+            return True
+        return bool(self._statement.search(text)) and (not record.level or record.level in ("ERROR", "CRITICAL"))
+
+    def _found(self, state: _Open, record: Record, text: str, line: int, *, traced: bool = False) -> Finding:
+        previous = state.finding
+        if previous is not None and text.lstrip().startswith(("Value error,", "Assertion failed,")) and not traced:
+            previous.extend(text.strip())
+            self._adjacent = previous
+            return previous
+        finding = Finding(record.process, text.strip()[:TEXT_LIMIT], line, record.level, record.source,
+                          tuple(state.frames), traced, [text.strip()])
+        state.finding, state.frames = finding, []
+        self._adjacent = finding
+        self._patience = _CONTINUED_LINES * 2
+        return finding
+
+    def _continue(self, state: _Open, record: Record, text: str, adjacent: Finding | None) -> Finding | None:
+        if text.strip().startswith(_CHAIN):
+            state.finding = None
+            return None
+        finding = state.finding
+        if adjacent is not None and not record.process and not record.level:
+            finding = adjacent              # a wrapped line has lost its prefix
+        if finding is None or _NOISE.match(text):
+            return None
+        self._adjacent = finding
+        if not text.strip():
+            return None
+        finding.extend(text.strip())
+        return finding

@@ -1,0 +1,152 @@
+"""Turns the engine's raw bytes into bounded lines, and one line into a Record: who wrote it, how grave it is, what it says.
+
+First stage of the diagnosis: `diagnosis.LogReader` feeds bytes in, `evidence` and `phases` read the Records.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+LINE_HEAD = 6144      # of a longer line only its first and its last bytes are kept
+LINE_TAIL = 2048
+LINE_LIMIT = LINE_HEAD + LINE_TAIL
+
+QUIET = frozenset({"TRACE", "DEBUG", "INFO", "WARNING", "WARN"})
+_GLOG = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "D": "DEBUG", "V": "DEBUG"}
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# What other programs put before the engine's line: grep -n, docker compose, kubelet (CRI), journald.
+_FOREIGN = re.compile(
+    r"(?:[\w./-]+\.(?:log|out|err|txt)[:-])?\d+[:-](?=[\[(]|INFO |ERROR |WARNING |DEBUG |Traceback|\w+Error|  )"
+    r"|[\w.-]+ +\| ?"
+    r"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.-]+\[\d+\]: "
+)
+_PROCESS = re.compile(r"\((?P<name>[A-Za-z][\w .:-]*?)(?: rank=\d+)? (?:pid|ip)=(?P<pid>[\w.]+)(?:, \w+=[^)]*)?\) ?")
+_RANK = re.compile(r"\[(?P<rank>rank\d+)\]: ?")
+_VLLM = re.compile(
+    r"(?P<level>TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? "
+    r"(?:\[(?P<source>[^\]]+:\d+)\]|(?P<old>[\w.]+\.py:\d+)\]) ?"
+)
+_UVICORN = re.compile(r"(?P<level>INFO|WARNING|ERROR|CRITICAL|DEBUG): {4,}(?=\S)")
+_TORCH = re.compile(r"(?:\[rank\d+\]:)?\[?(?P<level>[IWEFVD])\d{3,4} \d\d:\d\d:\d\d\.\d+ [^\]]*\] ?(?:\[\d+/\d+\] ?)?")
+_GLOG_LINE = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:[\d.]+ +\d+ \S+:\d+\] ?")
+_DATED = re.compile(
+    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\]?:? *[-|]? *"
+    r"\[?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL|[IWEF](?= ))\]? *[-|:]? *"
+)
+
+
+class Record(NamedTuple):
+    """One line: `process` is "" where the line does not say; `level` is "" for lines outside any logger."""
+
+    process: str
+    level: str
+    source: str
+    text: str
+
+
+class Lines:
+    """Cuts a stream of bytes at line ends and carriage returns, in bounded memory whatever comes."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    @property
+    def rest(self) -> bytes:
+        """The line that has no end yet, as far as it is kept."""
+        return bytes(self._rest)
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the whole lines that `data` completes, each ended by a newline; keep the rest for later."""
+        if b"\r" in data:
+            data = data.replace(b"\r", b"\n")
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._keep(data)
+            return b""
+        first = data.find(b"\n")
+        if self._rest:
+            self._keep(data[:first])
+            whole = bytes(self._rest) + data[first:end]
+            self._rest.clear()
+        else:
+            whole = data[:end]
+        self._keep(data[end:])
+        return whole
+
+    def _keep(self, data: bytes) -> None:
+        if len(data) > LINE_LIMIT and self._rest:
+            data = data[:LINE_HEAD] + data[-LINE_TAIL:]
+        self._rest += data
+        if len(self._rest) > LINE_LIMIT:
+            self._rest[LINE_HEAD:-LINE_TAIL] = b""
+
+
+def clip(line: bytes) -> bytes:
+    """Bound one line to what `Lines` keeps of an unfinished one."""
+    return line if len(line) <= LINE_LIMIT else line[:LINE_HEAD] + line[-LINE_TAIL:]
+
+
+def decode(line: bytes) -> str:
+    """Text of one line without colours, control characters and whatever is not UTF-8."""
+    text = clip(line).decode("utf-8", "replace")
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    return text.replace("\x00", "")
+
+
+def records(line: bytes) -> Iterator[Record]:
+    """The Records of one line: one, or several when a JSON formatter put a whole message into it."""
+    text = decode(line)
+    if text.startswith("{") and text.rstrip().endswith("}"):
+        parsed = _from_json(text)
+        if parsed is not None:
+            process, level, source, message = parsed
+            for part in message.splitlines()[:400]:
+                yield Record(process, level, source, part)
+            return
+    yield record(text)
+
+
+def record(text: str) -> Record:
+    """Take one line apart: foreign prefix, process prefixes (Ray nests them), the logger's own head, the text."""
+    if found := _FOREIGN.match(text):
+        text = text[found.end():]
+    process = ""
+    while found := _PROCESS.match(text):
+        process = f"{found['name']} {found['pid']}"
+        text = text[found.end():]
+    if found := _RANK.match(text):
+        process = process or found["rank"]
+        text = text[found.end():]
+    for head in (_VLLM, _UVICORN, _TORCH, _GLOG_LINE, _DATED):
+        if found := head.match(text):
+            level = _GLOG.get(found["level"], found["level"] or "")
+            return Record(process, level, _source(found, head), text[found.end():])
+    return Record(process, "", "", text)
+
+
+def _source(found: re.Match[str], head: re.Pattern[str]) -> str:
+    if head is _VLLM:
+        return found["source"] or found["old"]
+    return "uvicorn" if head is _UVICORN else "torch"
+
+
+def _from_json(text: str) -> tuple[str, str, str, str] | None:
+    """Process, level, source and message of a JSON log record (python-json-logger and its kind), or None."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    message = data.get("message") or data.get("msg")
+    level = data.get("levelname") or data.get("level") or data.get("severity")
+    if not isinstance(message, str) or not isinstance(level, str):
+        return None
+    for key in ("exc_info", "exc_text", "stack_info"):
+        if isinstance(data.get(key), str):
+            message += "\n" + data[key]
+    process = f"{data.get('processName', '')} {data.get('process', '')}".strip()
+    source = f"{str(data.get('name') or data.get('logger') or 'json').rsplit('.', 1)[-1]}.py:0"
+    return process, level.upper(), source, message

@@ -1,0 +1,208 @@
+"""Turns the log's lines into where the start stands: its phase, which never goes back, and a percentage that never falls.
+
+Fed by `diagnosis.LogReader`. `MARKS` is the whole knowledge: which words of the engine begin which phase.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from deepseekserve.agent.logtext import Record
+from deepseekserve.agent.reasons import ENGINE_PHASES, Phase
+
+RANK = {phase: rank for rank, phase in enumerate(ENGINE_PHASES)}
+
+# Of the bar from 0 to 100, the part that belongs to each phase.
+SPANS: dict[Phase, tuple[int, int]] = {
+    Phase.STARTING: (0, 15),
+    Phase.DOWNLOADING: (15, 35),
+    Phase.LOADING_WEIGHTS: (35, 60),
+    Phase.COMPILING: (60, 75),
+    Phase.PROFILING_MEMORY: (75, 85),
+    Phase.CAPTURING_GRAPHS: (85, 95),
+    Phase.SERVING: (100, 100),
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Words that show that `phase` has been reached, and how much of its span lies behind (0 to 1)."""
+
+    words: str
+    phase: Phase
+    done: float = 0.0
+
+
+MARKS: tuple[Mark, ...] = (
+    Mark("vLLM API server version", Phase.STARTING, 0.2),
+    Mark("non-default args:", Phase.STARTING, 0.25),
+    Mark("Resolved architecture", Phase.STARTING, 0.4),
+    Mark("Using max model len", Phase.STARTING, 0.45),
+    Mark("LLM engine (v", Phase.STARTING, 0.7),
+    Mark("in world size", Phase.STARTING, 0.9),
+    Mark("Starting to load model ", Phase.STARTING, 1.0),           # LoadingWeights, unless it may download first
+    Mark("Using model weights format", Phase.STARTING, 1.0),
+    Mark("Time spent downloading weights", Phase.DOWNLOADING, 1.0),
+    Mark("Loading model from scratch", Phase.LOADING_WEIGHTS),
+    Mark("Loading weights with", Phase.LOADING_WEIGHTS),
+    Mark("checkpoint shards", Phase.LOADING_WEIGHTS),
+    Mark("Checkpoint size:", Phase.LOADING_WEIGHTS),
+    Mark("Loading weights took", Phase.LOADING_WEIGHTS, 0.9),
+    Mark("Loading model weights took", Phase.LOADING_WEIGHTS, 1.0),
+    Mark("Model loading took", Phase.LOADING_WEIGHTS, 1.0),
+    Mark("for vLLM's torch.compile", Phase.COMPILING, 0.1),
+    Mark("Warming up model for the compilation", Phase.COMPILING, 0.1),
+    Mark("Dynamo bytecode transform time", Phase.COMPILING, 0.3),
+    Mark("Cache the graph of", Phase.COMPILING, 0.5),
+    Mark("Compiling a graph for", Phase.COMPILING, 0.7),
+    Mark("Directly load", Phase.COMPILING, 0.7),
+    Mark("saved AOT compiled function", Phase.COMPILING, 0.8),
+    Mark("torch.compile takes", Phase.COMPILING, 1.0),
+    Mark("torch.compile took", Phase.COMPILING, 1.0),
+    Mark("Memory profiling ", Phase.PROFILING_MEMORY, 0.5),
+    Mark("Initial profiling/warmup run took", Phase.PROFILING_MEMORY, 0.3),
+    Mark("Profiling CUDA graph memory", Phase.PROFILING_MEMORY, 0.4),
+    Mark("Available KV cache memory", Phase.PROFILING_MEMORY, 0.6),
+    Mark("for KV cache on node", Phase.PROFILING_MEMORY, 0.6),
+    Mark("KV cache size:", Phase.PROFILING_MEMORY, 0.8),
+    Mark("# GPU blocks:", Phase.PROFILING_MEMORY, 0.8),
+    Mark("# cuda blocks:", Phase.PROFILING_MEMORY, 0.8),
+    Mark("# CPU blocks:", Phase.PROFILING_MEMORY, 0.8),
+    Mark("Capturing CUDA graph", Phase.CAPTURING_GRAPHS),
+    Mark("Capturing cudagraphs", Phase.CAPTURING_GRAPHS),
+    Mark("Capturing the model for CUDA graphs", Phase.CAPTURING_GRAPHS),
+    Mark("Graph capturing finished", Phase.CAPTURING_GRAPHS, 1.0),
+    Mark("Application startup complete", Phase.SERVING),
+    Mark("Uvicorn running on", Phase.SERVING),
+)
+
+# Words that move the percentage and no phase.
+LATE: tuple[tuple[str, int], ...] = (
+    ("init engine (profile, create kv cache", 95),
+    ("Starting vLLM server on http", 97),
+    ("Starting vLLM API server", 97),
+    ("Started server process", 98),
+)
+
+# A progress bar of tqdm, with or without blocks: `label:  33% Completed | 1/3 [00:02<00:05`.
+BAR = re.compile(
+    r"(?P<label>[^\r\n%|\[\]]{0,120}?):? +(?P<percent>\d{1,3})%(?: Completed \||\|[^|]{0,40}\||) *"
+    r"(?P<n>[\d.]+)[kMGT]?/(?P<of>[\d.]+)[kMGT]?i?B? \[(?P<spent>[\d:]+)<(?P<left>[\d:?]+)"
+)
+_SHARD = re.compile(r"-0*(\d+)-of-0*(\d+)\.(?:safetensors|bin|pt|gguf)$")
+_WEIGHT_FILE = re.compile(r"\.(?:safetensors|bin|pt|pth|gguf)(?:\(…\))?$|^(?:Fetching \d+ files|Downloading)")
+_HUB_MODEL = re.compile(r"Starting to load model (?![./~])[\w.-]+/[\w.-]+\.\.\.$")
+SILENT_DOWNLOAD_S = 3.0     # vLLM hides the hub's own bars; so long a silence before loading is a download
+
+
+@dataclass
+class Phases:
+    """The phase reached so far, since when, and the percentage; times are the caller's clock."""
+
+    phase: Phase = Phase.STARTING
+    since: float = 0.0
+    percent: int = 0
+    history: list[tuple[Phase, float]] = field(default_factory=list)
+    seconds_left: tuple[float, float] | None = None     # of this phase, as its bar says: (seconds, when it said so)
+    may_download_since: float | None = None
+    bars_seen: int = 0
+    _files: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, now: float) -> None:
+        """Set the clock of the first phase."""
+        self.since = now
+        self.history.append((self.phase, now))
+
+    def see(self, record: Record, now: float) -> None:
+        """Take one line into account."""
+        text = record.text
+        for mark in MARKS:
+            if mark.words in text:
+                self._mark(mark, text, now)
+        for words, percent in LATE:
+            if words in text:
+                self._raise_percent(percent)
+        self.see_bar(text, now)
+
+    def see_bar(self, text: str, now: float) -> None:
+        """Take the last progress bar of `text` into account; the line may still be unfinished."""
+        if "%" not in text:
+            return
+        last = None
+        for last in BAR.finditer(text):
+            pass
+        if last is not None:
+            self.bars_seen += 1
+            self._bar(last, now)
+
+    def tick(self, now: float) -> None:
+        """Let time pass: a model of the hub that says nothing before loading is being downloaded."""
+        since = self.may_download_since
+        if since is not None and now - since >= SILENT_DOWNLOAD_S:
+            self._reach(Phase.DOWNLOADING, since)
+
+    def _mark(self, mark: Mark, text: str, now: float) -> None:
+        phase = mark.phase
+        if mark.words == "Starting to load model ":
+            if _HUB_MODEL.search(text):
+                self.may_download_since = now
+            else:
+                phase = Phase.LOADING_WEIGHTS
+        elif mark.words == "Using model weights format":
+            self.may_download_since = now
+        self._reach(phase, now)
+        self._done(phase, mark.done if phase is mark.phase else 0.0)
+
+    def _bar(self, bar: re.Match[str], now: float) -> None:
+        label, share = bar["label"].strip(), min(int(bar["percent"]), 100) / 100
+        if "shards" in label or "Model Streamer" in label:
+            phase = Phase.LOADING_WEIGHTS
+        elif "Capturing" in label:
+            phase, share = Phase.CAPTURING_GRAPHS, share * (0.6 if "mixed" in label else 1.0)
+        elif _WEIGHT_FILE.search(label):
+            phase, share = Phase.DOWNLOADING, self._downloaded(label, share)
+        else:
+            return
+        self._reach(phase, now)
+        if phase is self.phase:
+            self._done(phase, share)
+            left = clock_seconds(bar["left"])
+            self.seconds_left = None if left is None else (left, now)
+
+    def _downloaded(self, label: str, share: float) -> float:
+        """Share of all weight files, as far as their names say how many there are."""
+        found = _SHARD.search(label)
+        if not found or int(found[2]) == 0:
+            return share if label.startswith("Fetching") else share / 2
+        if len(self._files) < 1024:
+            self._files[label] = max(share, self._files.get(label, 0.0))
+        return min(sum(self._files.values()) / int(found[2]), 1.0)
+
+    def _reach(self, phase: Phase, now: float) -> None:
+        if RANK[phase] <= RANK[self.phase]:
+            return
+        if RANK[phase] > RANK[Phase.LOADING_WEIGHTS] > RANK[self.phase]:
+            self._reach(Phase.LOADING_WEIGHTS, self.may_download_since or now)    # old engines say nothing in between
+        if RANK[phase] > RANK[Phase.STARTING]:
+            self.may_download_since = None
+        self.phase, self.since, self.seconds_left = phase, now, None
+        self.history.append((phase, now))
+        self._raise_percent(SPANS[phase][0])
+
+    def _done(self, phase: Phase, share: float) -> None:
+        if phase is self.phase:
+            low, high = SPANS[phase]
+            self._raise_percent(low + int((high - low) * share))
+
+    def _raise_percent(self, percent: int) -> None:
+        if percent < 100 or self.phase is Phase.SERVING:
+            self.percent = max(self.percent, percent)
+
+
+def clock_seconds(text: str) -> float | None:
+    """Seconds of tqdm's `MM:SS` or `H:MM:SS`; None for its `?`."""
+    total = 0.0
+    for part in text.split(":"):
+        if not part.isdigit():
+            return None
+        total = total * 60 + int(part)
+    return total

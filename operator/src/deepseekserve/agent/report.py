@@ -1,0 +1,92 @@
+"""Turns what the agent knows into the report: the JSON of /status, and the termination message that outlives the container.
+
+The operator's `facts` reads both; the form is fixed by `SCHEMA`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from deepseekserve.agent.diagnosis import Failure
+from deepseekserve.agent.reasons import Phase
+
+SCHEMA = 1
+TERMINATION_BYTES = 4096        # the kubelet keeps no more
+_EXCERPT_CHARS = 6000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One moment of an engine's life; times are seconds since the epoch."""
+
+    phase: Phase
+    percent: int
+    phase_since: float
+    started_at: float
+    ready: bool = False
+    expected_seconds: float | None = None
+    engine: Mapping[str, object] = field(default_factory=dict)
+    failure: Failure | None = None
+    failed_at: float | None = None
+    exit_code: int | None = None
+    degraded: str | None = None
+
+
+def report(standing: Standing) -> dict[str, object]:
+    """Return the report of one moment as plain data, ready for JSON."""
+    expected = standing.expected_seconds
+    return {
+        "schema": SCHEMA,
+        "phase": standing.phase.value,
+        "percent": standing.percent,
+        "phaseSince": rfc3339(standing.phase_since),
+        "startedAt": rfc3339(standing.started_at),
+        "expectedSeconds": None if expected is None else round(expected),
+        "ready": standing.ready,
+        "engine": dict(standing.engine),
+        "failure": None if standing.failure is None else _failure(standing.failure, standing.failed_at or standing.phase_since),
+        "exitCode": standing.exit_code,
+        "degraded": standing.degraded,
+    }
+
+
+def termination_message(report: Mapping[str, object]) -> bytes:
+    """Return the report as one JSON object of at most 4,096 bytes; what is cut is the excerpt, then notes, then fixes."""
+    data = json.loads(json.dumps(report))
+    encoded = _encode(data)
+    failure = data.get("failure") or {}
+    while len(encoded) > TERMINATION_BYTES and failure.get("logExcerpt"):
+        excerpt = failure["logExcerpt"]
+        excess = len(encoded) - TERMINATION_BYTES
+        failure["logExcerpt"] = excerpt[:max(len(excerpt) - max(excess // 4, 1), 0)]
+        encoded = _encode(data)
+    for holder, key in ((data.get("engine") or {}, "notes"), (failure, "fixes"), (data, "engine"), (data, "degraded")):
+        if len(encoded) > TERMINATION_BYTES and holder.get(key):
+            holder[key] = type(holder[key])()
+            encoded = _encode(data)
+    for key in ("remedy", "message"):
+        if len(encoded) > TERMINATION_BYTES and key in failure:
+            failure[key] = failure[key][:240]
+            encoded = _encode(data)
+    return encoded
+
+
+def rfc3339(seconds: float) -> str:
+    """Time in UTC as Kubernetes writes it, whole seconds."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _failure(failure: Failure, at: float) -> dict[str, object]:
+    return {
+        "reason": failure.reason.value,
+        "message": failure.message,
+        "remedy": failure.remedy,
+        "fixes": [vars(fix) for fix in failure.fixes],
+        "at": rfc3339(at),
+        "logExcerpt": "\n".join(failure.lines)[:_EXCERPT_CHARS],
+    }
+
+
+def _encode(data: object) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
