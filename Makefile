@@ -81,7 +81,10 @@ up: tools ## Start it (5 s once built)
 down: ## End it; nothing is left
 	@$(PYTHON) -m tests.cluster down
 
-.PHONY: prerequisites venv
+.PHONY: prerequisites venv python
+python: venv
+	@echo $(RUN)/python
+
 prerequisites:
 	@$(PYTHON) -m tests.prerequisites
 
