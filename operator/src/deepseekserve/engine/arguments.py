@@ -79,7 +79,7 @@ def _precision(serve: DeepSeekServe) -> list[str]:
     quantization = QUANTIZATION.get(engine.quantization)
     return [
         *_option("--dtype", DTYPE.get(engine.dtype)),
-        *_option("--quantization", quantization and quantization.flag),
+        *_option("--quantization", quantization.flag if quantization else None),
         *_option("--kv-cache-dtype", KV_CACHE_DTYPE.get(engine.kv_cache_dtype)),
     ]
 
@@ -96,11 +96,11 @@ def _memory(serve: DeepSeekServe) -> list[str]:
 
 def _scheduler(serve: DeepSeekServe) -> list[str]:
     engine = serve.spec.engine
-    prefix_caching = {True: ["--enable-prefix-caching"], False: ["--no-enable-prefix-caching"]}
     return [
         *_option("--max-num-seqs", engine.max_num_seqs),
         *_option("--max-num-batched-tokens", engine.max_num_batched_tokens),
-        *prefix_caching.get(engine.prefix_caching, []),
+        *_switch("--enable-prefix-caching", engine.prefix_caching is True),
+        *_switch("--no-enable-prefix-caching", engine.prefix_caching is False),
         *_switch("--enforce-eager", engine.enforce_eager),
     ]
 
