@@ -64,9 +64,13 @@ def digest(sources: Mapping[str, bytes]) -> str:
 
 
 def _sources(package: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield every file of the zipapp: its entry, the package's docstring, and all of the agent but caches."""
+    """Yield every file of the zipapp: its entry, the package's docstring, and the agent's modules.
+
+    Nothing else may lie there and be packed by accident: caches and editors leave files anywhere.
+    """
     yield ENTRY, ENTRY_SOURCE
     yield f"{package.name}/__init__.py", (package / "__init__.py").read_bytes()
-    for path in (package / "agent").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield str(path.relative_to(package.parent)), path.read_bytes()
+    for path in (package / "agent").rglob("*.py"):
+        name = path.relative_to(package.parent)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+            yield str(name), path.read_bytes()

@@ -1,0 +1,49 @@
+"""Turns a wish for proof into one real completion, on a thread of its own that may hang as long as the engine does.
+
+Started by `prober` at the moment of readiness: looks once whether chat works, then waits for `supervisor` to ask.
+"""
+
+import contextlib
+import threading
+
+from deepseekserve.agent.client import EngineClient, Unanswered
+from deepseekserve.agent.clock import Clock
+from deepseekserve.agent.completion import complete, lacks_chat
+
+
+class Canary(threading.Thread):
+    """Sends one-token requests, one at a time; the attributes are written here and read by `supervisor`."""
+
+    def __init__(self, client: EngineClient, clock: Clock, timeout_s: float) -> None:
+        super().__init__(name="canary", daemon=True)
+        self._client = client
+        self._clock = clock
+        self._timeout_s = timeout_s          # beyond every verdict: a hung request must stay visible in `since`
+        self._wanted = threading.Event()
+        self.since: float | None = None      # when the request in flight was sent
+        self.proof_at = 0.0                  # when a completion last succeeded
+        self.completions = 0
+        self.degraded: str | None = None     # why chat does not work
+
+    def send(self) -> None:
+        """Ask for one completion; does nothing while one is in flight."""
+        self._wanted.set()
+
+    def run(self) -> None:
+        """Look at chat once, then complete whenever asked."""
+        self.degraded = lacks_chat(self._client, self._timeout_s)
+        while True:
+            self._wanted.wait()
+            self.since = self._clock()
+            with contextlib.suppress(Unanswered):            # a closed port is the health check's business
+                self.complete()
+            self.since = None
+            self._wanted.clear()
+
+    def complete(self) -> str | None:
+        """Ask for one token now; return the engine's complaint, None for success. Raises Unanswered."""
+        complaint = complete(self._client, self._timeout_s)
+        if complaint is None:
+            self.completions += 1
+            self.proof_at = self._clock()
+        return complaint
