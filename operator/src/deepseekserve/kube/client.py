@@ -24,6 +24,7 @@ PAGE_SIZE = 500
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"       # JSON is YAML
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Query = Mapping[str, str | int]
 
@@ -54,6 +55,7 @@ class Request:
     query: Query | None = None
     body: Any = None
     content_type: str = JSON
+    accept: str = JSON
 
     def __str__(self) -> str:
         return f"{self.verb} {self.path}"
@@ -69,16 +71,20 @@ class Kube:
         """One object, read from the API server and not from a cache."""
         return await self._send(Request("get", "GET", kind.path(*key)))
 
-    async def list(self, kind: Kind, *, namespace: str | None = None, selector: str = "") -> Listing:
-        """All objects that match the label selector, in pages of 500; begins again when its token grew too old."""
+    async def list(self, kind: Kind, *, selector: str = "", metadata_only: bool = False) -> Listing:
+        """All objects of all namespaces that match the label selector, in pages of 500.
+
+        Begins again when the token of the next page grew too old.
+        """
         objects: list[Object] = []
         token = ""
         while True:
             query: dict[str, str | int] = {"limit": PAGE_SIZE}
             query |= {"labelSelector": selector} if selector else {}
             query |= {"continue": token} if token else {}
+            accept = METADATA if metadata_only else JSON
             try:
-                page = await self._send(Request("list", "GET", kind.path(namespace), query))
+                page = await self._send(Request("list", "GET", kind.path(None), query, accept=accept))
             except Gone:
                 if not token:
                     raise
@@ -148,7 +154,7 @@ class Kube:
             request.path,
             request.method,
             query_params=list((request.query or {}).items()),
-            header_params={"Accept": JSON, "Content-Type": request.content_type},
+            header_params={"Accept": request.accept, "Content-Type": request.content_type},
             body=request.body,
             auth_settings=["BearerToken"],
             _preload_content=False,

@@ -1,0 +1,119 @@
+"""Turns the environment into a running operator: probes, then the Lease, then the CRD, then the watch.
+
+`python -m deepseekserve`; `--help` lists the variables.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import uuid
+from dataclasses import replace
+
+import kopf
+
+from deepseekserve import bundle, handlers, metrics, settings
+from deepseekserve.kube import Kube, KubeError, connect
+from deepseekserve.kube.kinds import SERVES
+from deepseekserve.leader import Lease
+from deepseekserve.logs import fields, set_up
+from deepseekserve.observe import Agents, Cache, Watch
+from deepseekserve.observe.agents import session
+from deepseekserve.probes import probes
+from deepseekserve.reconcile import Reconciler
+from deepseekserve.reconcile.publish import Publisher
+from deepseekserve.reconcile.revisions import Revisions
+from deepseekserve.settings import InvalidSetting, Settings
+from deepseekserve.workqueue import WorkQueue
+
+CRD_POLL_S = 1.0
+
+log = logging.getLogger("deepseekserve")
+
+
+def main() -> int:
+    """Run until a signal; 0 after an orderly end, 2 for a setting that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m deepseekserve", description=__doc__, epilog=settings.__doc__)
+    parser.parse_args()
+    try:
+        chosen = _identified(settings.read(os.environ))
+    except InvalidSetting as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    set_up(chosen.log_level)
+    return asyncio.run(run(chosen))
+
+
+async def run(chosen: Settings) -> int:
+    """Stand by, lead, and let go of the lease."""
+    _end_on_signals()
+    try:
+        async with probes(chosen.http_port), connect() as kube:
+            lease = Lease(kube, namespace=chosen.namespace, identity=chosen.identity, seconds=chosen.lease_seconds)
+            await lease.acquire()
+            renewal = asyncio.create_task(lease.keep())
+            try:
+                await lead(kube, chosen)
+            finally:
+                renewal.cancel()
+                await lease.release()
+    except asyncio.CancelledError:
+        log.info("ended by a signal before it led")
+    return 0
+
+
+async def lead(kube: Kube, chosen: Settings) -> None:
+    """Watch and reconcile until kopf ends."""
+    await wait_for_crd(kube)
+    cache = Cache()
+    metrics.REGISTRY.register(metrics.Resources(cache.phases))
+    async with session() as agents:
+        reconciler = Reconciler(
+            kube=kube,
+            cache=cache,
+            agents=Agents(agents),
+            revisions=Revisions(kube, cache, chosen, bundle.build()),
+            publisher=Publisher(kube, cache, chosen.identity),
+        )
+        queue = WorkQueue(reconciler.reconcile, workers=chosen.workers)
+        watch = Watch(kube, cache, queue.add, resync_s=chosen.resync_seconds)
+        await watch.prime()
+        handlers.bind(watch, queue.run(), watch.keep())
+        await kopf.operator(settings=handlers.settings(), standalone=True, clusterwide=True)
+
+
+async def wait_for_crd(kube: Kube) -> None:
+    """Wait until the API server serves the kind: with scanning off, kopf would never notice it later."""
+    waiting = False
+    while not await _is_served(kube):
+        if not waiting:
+            log.warning("waiting for the CRD", extra=fields(crd=f"{SERVES.plural}.{SERVES.group}"))
+        waiting = True
+        await asyncio.sleep(CRD_POLL_S)
+
+
+async def _is_served(kube: Kube) -> bool:
+    try:
+        return await kube.serves(SERVES)
+    except KubeError as error:
+        log.warning("cannot ask for the CRD", extra=fields(error=str(error)))
+        return False
+
+
+def _identified(chosen: Settings) -> Settings:
+    """Outside of a pod nothing makes the holder's name unique."""
+    is_default = chosen.identity == Settings().identity
+    return replace(chosen, identity=f"{os.uname().nodename}-{uuid.uuid4().hex[:8]}") if is_default else chosen
+
+
+def _end_on_signals() -> None:
+    """Until kopf takes the signals over: PID 1 would ignore a SIGTERM that nobody handles."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: task.cancel() if task else None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""Turns Facts into a Finding: why the current revision does not serve. None when nothing speaks against it.
+
+Pure; stands between observe and status. An ordered list of small checks, the first that finds something wins: what the
+engine itself says comes before what Kubernetes says of its pod. `progress` tells how far a start has come.
+"""
+
+from collections.abc import Callable
+
+from deepseekserve.diagnose.engine import engine_ended, engine_reports_failure
+from deepseekserve.diagnose.kubernetes import (
+    GRACE_S,
+    container_cannot_be_made,
+    image_cannot_be_pulled,
+    node_is_lost,
+    pod_is_refused,
+    pod_was_evicted,
+    unschedulable,
+)
+from deepseekserve.diagnose.progress import Progress, progress
+from deepseekserve.facts import Facts, Finding
+
+__all__ = ["CHECKS", "GRACE_S", "Progress", "diagnose", "progress"]
+
+CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
+    engine_reports_failure,
+    engine_ended,
+    container_cannot_be_made,
+    image_cannot_be_pulled,
+    pod_is_refused,
+    unschedulable,
+    node_is_lost,
+    pod_was_evicted,
+)
+
+
+def diagnose(facts: Facts) -> Finding | None:
+    """The finding of the first check that has one."""
+    return next((finding for check in CHECKS if (finding := check(facts))), None)

@@ -1,0 +1,59 @@
+"""Turns agents' reports and ended containers into findings.
+
+Pure; the first checks of diagnose. The agent's own word comes first, live or as its termination message; where the
+agent was killed too, the container's end and the last lines of the log must do.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from deepseekserve.agent.reasons import PERMANENT, Reason
+from deepseekserve.diagnose.logtail import read_tail
+from deepseekserve.facts import Ended, Facts, Finding
+
+OOM_KILLED = "OOMKilled"
+# What an agent says of an engine that the kernel killed under it, when it could not see the kernel's counter.
+_VAGUE = frozenset({Reason.UNKNOWN, Reason.ENGINE_CORE_DIED, Reason.TERMINATED})
+
+
+def engine_reports_failure(facts: Facts) -> Finding | None:
+    """An agent says that its engine has failed, or is certain to."""
+    return _gravest(
+        replace(pod.report.failure, pod=pod.name)
+        for pod in facts.starting if pod.running and pod.report and pod.report.failure
+    )
+
+
+def engine_ended(facts: Facts) -> Finding | None:
+    """An engine's container ended with an error and has not been ready since."""
+    return _gravest(replace(ended_with(pod.ended), pod=pod.name) for pod in facts.starting if _failed(pod.ended))
+
+
+def _failed(ended: Ended | None) -> bool:
+    return ended is not None and (ended.code != 0 or ended.reason == OOM_KILLED)
+
+
+def ended_with(ended: Ended | None) -> Finding:
+    """Say why a container ended, from the best witness."""
+    if ended is None:
+        raise ValueError("the container has not ended")
+    told = ended.report.failure if ended.report else None
+    if ended.reason == OOM_KILLED and (told is None or told.reason in _VAGUE):
+        return replace(_out_of_memory(ended), log_excerpt=told.log_excerpt if told else "")
+    finding = told or read_tail(ended)
+    return finding if finding.at else replace(finding, at=ended.at)
+
+
+def _out_of_memory(ended: Ended) -> Finding:
+    return Finding(
+        reason=Reason.HOST_OUT_OF_MEMORY,
+        message="The kernel's OOM killer ended the engine's container: it needed more memory than its limit.",
+        remedy="Raise spec.resources.memory, or lower spec.engine.kvCacheMemory or spec.engine.maxModelLen.",
+        at=ended.at,
+    )
+
+
+def _gravest(findings: Iterable[Finding]) -> Finding | None:
+    """The first that only an edit can cure, or else the first: two pods must not make the status waver."""
+    found = list(findings)
+    return next((finding for finding in found if finding.reason in PERMANENT), found[0] if found else None)

@@ -1,0 +1,15 @@
+"""Turns what observe saw (raw pods, a Deployment, agents' reports) into frozen values that can be compared and kept.
+
+Pure; stands between observe and diagnose. What is missing or strange in a raw object becomes an empty value, never an
+exception: a decision must not fail because a pod was read half-written.
+"""
+
+from deepseekserve.facts.findings import Finding, Fix
+from deepseekserve.facts.pods import Ended, PodFacts, Trouble, parse_pod
+from deepseekserve.facts.reports import AgentReport, parse_message, parse_report
+from deepseekserve.facts.resource import Facts, parse_refusal
+
+__all__ = [
+    "AgentReport", "Ended", "Facts", "Finding", "Fix", "PodFacts", "Trouble",
+    "parse_message", "parse_pod", "parse_refusal", "parse_report",
+]

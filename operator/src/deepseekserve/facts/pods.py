@@ -1,0 +1,141 @@
+"""Turns a raw pod into PodFacts: where its start stands as Kubernetes sees it, and how its engine ended before.
+
+Pure; one of the parsers of facts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deepseekserve import names
+from deepseekserve.facts.reports import AgentReport, parse_message
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why something in the pod is as it is, in Kubernetes' words."""
+
+    reason: str
+    message: str
+    since: str = ""               # RFC 3339, where Kubernetes says it
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the engine's container ended, most lately."""
+
+    code: int
+    reason: str                   # Error, Completed, OOMKilled, StartError, ...
+    message: str                  # the agent's report, or the end of the log
+    at: str                       # RFC 3339
+    report: AgentReport | None
+
+
+@dataclass(frozen=True)
+class PodFacts:
+    """One pod of a resource."""
+
+    name: str
+    uid: str
+    revision: str                 # hash
+    created: str                  # RFC 3339
+    ip: str
+    deleting: bool
+    ready: bool
+    over: Trouble | None          # the pod itself is finished: evicted, its node shut down, ...
+    scheduled: bool
+    unscheduled: Trouble | None   # what the scheduler says
+    running: bool                 # the engine's container is
+    waiting: Trouble | None       # why it is not
+    restarts: int
+    ended: Ended | None
+    report: AgentReport | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Neither deleted nor finished."""
+        return not self.deleting and self.over is None
+
+    @property
+    def starting(self) -> bool:
+        """Alive and not yet ready."""
+        return self.alive and not self.ready
+
+    @property
+    def answers(self) -> bool:
+        """Has an agent that can be asked."""
+        return self.alive and self.running and bool(self.ip)
+
+    @property
+    def start_began(self) -> str:
+        """When the present start began: the end of the one before it, or else the pod's creation."""
+        return self.ended.at if self.ended else self.created
+
+
+def parse_pod(raw: Raw) -> PodFacts:
+    """Read a pod as the API server returns it."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    conditions = {c.get("type"): c for c in status.get("conditions") or ()}
+    container = _engine(status)
+    state = container.get("state") or {}
+    return PodFacts(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        revision=(metadata.get("labels") or {}).get(names.LABEL_REVISION, ""),
+        created=metadata["creationTimestamp"],
+        ip=status.get("podIP") or "",
+        deleting="deletionTimestamp" in metadata,
+        ready=_is_true(conditions.get("Ready")),
+        over=_over(status),
+        scheduled=_is_true(conditions.get("PodScheduled")),
+        unscheduled=_unscheduled(conditions.get("PodScheduled") or {}),
+        running="running" in state,
+        waiting=_trouble(state.get("waiting")),
+        restarts=container.get("restartCount") or 0,
+        ended=_ended(state.get("terminated") or (container.get("lastState") or {}).get("terminated")),
+    )
+
+
+def _engine(status: Raw) -> Raw:
+    found = (c for c in status.get("containerStatuses") or () if c.get("name") == names.ENGINE_CONTAINER)
+    return next(found, {})
+
+
+def _is_true(condition: Raw | None) -> bool:
+    return (condition or {}).get("status") == "True"
+
+
+def _over(status: Raw) -> Trouble | None:
+    if status.get("phase") not in ("Failed", "Succeeded"):
+        return None
+    return Trouble(status.get("reason") or status["phase"], status.get("message") or "", _last_moment(status))
+
+
+def _last_moment(status: Raw) -> str:
+    return max((c.get("lastTransitionTime") or "" for c in status.get("conditions") or ()), default="")
+
+
+def _unscheduled(condition: Raw) -> Trouble | None:
+    if condition.get("status") != "False":
+        return None
+    since = condition.get("lastTransitionTime") or ""
+    return Trouble(condition.get("reason") or "", condition.get("message") or "", since)
+
+
+def _trouble(waiting: Raw | None) -> Trouble | None:
+    return Trouble(waiting.get("reason") or "", waiting.get("message") or "") if waiting else None
+
+
+def _ended(terminated: Raw | None) -> Ended | None:
+    if not terminated:
+        return None
+    message = terminated.get("message") or ""
+    return Ended(
+        code=terminated.get("exitCode") or 0,
+        reason=terminated.get("reason") or "",
+        message=message,
+        at=terminated.get("finishedAt") or "",
+        report=parse_message(message),
+    )

@@ -1,0 +1,58 @@
+"""Turns watch events into looks at a key, and kopf's beginning and end into those of our own tasks.
+
+The top of the flow. Only on.event, on.startup and on.cleanup: they write nothing on anybody's objects; errors in them
+are not tried again, so all that can fail happens in the work queue. One statement each.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import kopf
+
+from deepseekserve import names
+from deepseekserve.kube.kinds import SERVES, WATCHED_CHILDREN, Kind
+from deepseekserve.observe import Watch
+
+PAGE_SIZE = 500
+REQUEST_TIMEOUT_S = 30
+
+_BY_PLURAL: Mapping[str, Kind] = {kind.plural: kind for kind in (SERVES, *WATCHED_CHILDREN)}
+
+
+def bind(watch: Watch, *background: Awaitable[object]) -> None:
+    """Register everything with kopf's default registry; `background` runs from kopf's start to its end."""
+    tasks: list[asyncio.Future[object]] = []
+
+    @kopf.on.startup()
+    async def start(**_: object) -> None:
+        tasks.extend(asyncio.ensure_future(awaitable) for awaitable in background)
+
+    @kopf.on.cleanup()
+    async def stop(**_: object) -> None:
+        await cancel(tasks)
+
+    async def see(event: Mapping[str, Any], resource: kopf.Resource, **_: object) -> None:
+        watch.see(_BY_PLURAL[resource.plural], event)
+
+    for kind in _BY_PLURAL.values():
+        kopf.on.event(kind.group, kind.version, kind.plural)(see)
+
+
+def settings() -> kopf.OperatorSettings:
+    """What the design measured; queueing.worker_limit stays unset."""
+    chosen = kopf.OperatorSettings()
+    chosen.watching.chunk_size = PAGE_SIZE
+    chosen.networking.request_timeout = REQUEST_TIMEOUT_S
+    chosen.posting.enabled = False
+    chosen.scanning.disabled = True
+    for kind in WATCHED_CHILDREN:
+        chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = names.CHILD_SELECTOR
+    return chosen
+
+
+async def cancel(tasks: list[asyncio.Future[object]]) -> None:
+    """Cancel, and wait for the end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,116 @@
+"""Turns watch events and lists into the objects as last seen, by kind and by the resource that they belong to.
+
+Filled by handlers and resync, and by the answers to our own writes, so that a reconcile sees what the last one did.
+A body that is older than what is known never replaces it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from deepseekserve import names
+from deepseekserve.kube import Key, Kind, Listing, Object, key_of
+from deepseekserve.kube.kinds import SERVES
+
+
+class Cache:
+    """Objects by kind, then by the key of their DeepSeekServe, then by their own name."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Kind, dict[Key, dict[str, Object]]] = {}
+        self._owners: dict[Kind, dict[Key, Key]] = {}           # own key -> key of the DeepSeekServe
+        self._graves: dict[Kind, dict[str, int]] = {}           # uid -> version at its deletion, since the last list
+
+    def serve(self, key: Key) -> Object | None:
+        """The DeepSeekServe itself."""
+        return self.child(SERVES, key, key.name)
+
+    def serves(self) -> Iterator[Key]:
+        """Keys of all DeepSeekServes."""
+        yield from [*self._objects.get(SERVES, {})]
+
+    def child(self, kind: Kind, owner: Key, name: str) -> Object | None:
+        """One object that belongs to a DeepSeekServe."""
+        return self._objects.get(kind, {}).get(owner, {}).get(name)
+
+    def children(self, kind: Kind, owner: Key) -> tuple[Object, ...]:
+        """All objects of a kind that belong to a DeepSeekServe, by name."""
+        found = self._objects.get(kind, {}).get(owner, {})
+        return tuple(found[name] for name in sorted(found))
+
+    def put(self, kind: Kind, obj: Object) -> Key | None:
+        """Remember an object; the key of its DeepSeekServe, or None when there is nothing to look at."""
+        own, owner = key_of(obj), _owner_of(kind, obj)
+        before = self._owners.get(kind, {}).get(own)
+        known = self.child(kind, before, own.name) if before else None
+        if known and not _is_newer(obj, known):
+            return None
+        if before and before != owner:
+            self._forget(kind, own)
+        if owner:
+            self._objects.setdefault(kind, {}).setdefault(owner, {})[own.name] = _slim(obj)
+            self._owners.setdefault(kind, {})[own] = owner
+        return owner or before
+
+    def drop(self, kind: Kind, obj: Object) -> Key | None:
+        """Forget an object that was deleted, unless another one took its name; the key of its DeepSeekServe."""
+        own = key_of(obj)
+        owner = self._owners.get(kind, {}).get(own)
+        known = self.child(kind, owner, own.name) if owner else None
+        uid = obj["metadata"]["uid"]
+        self._graves.setdefault(kind, {})[uid] = _version(obj["metadata"]["resourceVersion"])
+        if known and known["metadata"]["uid"] == uid:
+            self._forget(kind, own)
+        return owner
+
+    def replace(self, kind: Kind, listing: Listing) -> None:
+        """Take over a list of everything: what it lacks is a ghost, unless it is younger than the list.
+
+        What was deleted while the list was on its way is not brought back by it.
+        """
+        as_of = _version(listing.version)
+        graves = self._graves.pop(kind, {})
+        self._graves[kind] = {uid: version for uid, version in graves.items() if version > as_of}
+        listed = {key_of(obj) for obj in listing.objects}
+        for own in [own for own in self._owners.get(kind, {}) if own not in listed]:
+            known = self.child(kind, self._owners[kind][own], own.name)
+            if known and _version(known["metadata"]["resourceVersion"]) <= as_of:
+                self._forget(kind, own)
+        for obj in listing.objects:
+            if obj["metadata"]["uid"] not in self._graves[kind]:
+                self.put(kind, obj)
+
+    def phases(self) -> Mapping[str, int]:
+        """How many DeepSeekServes are in each phase."""
+        return Counter(self._phases())
+
+    def _phases(self) -> Iterable[str]:
+        for key in self.serves():
+            status = (self.serve(key) or {}).get("status") or {}
+            yield status.get("phase") or "Unknown"
+
+    def _forget(self, kind: Kind, own: Key) -> None:
+        owner = self._owners[kind].pop(own)
+        siblings = self._objects[kind][owner]
+        siblings.pop(own.name, None)
+        if not siblings:
+            del self._objects[kind][owner]
+
+
+def _owner_of(kind: Kind, obj: Object) -> Key | None:
+    metadata = obj["metadata"]
+    name = metadata["name"] if kind is SERVES else (metadata.get("labels") or {}).get(names.LABEL_NAME)
+    return Key(metadata["namespace"], name) if name else None
+
+
+def _is_newer(obj: Object, known: Object) -> bool:
+    return _version(obj["metadata"]["resourceVersion"]) > _version(known["metadata"]["resourceVersion"])
+
+
+def _version(text: str) -> int:
+    """Resource versions of one kind can be compared as numbers (KEP-5504; etcd's revisions have always been)."""
+    return int(text) if text.isdigit() else 0
+
+
+def _slim(obj: Object) -> Object:
+    """Without managedFields: half of the object's size, read by nobody here."""
+    return {**obj, "metadata": {k: v for k, v in obj["metadata"].items() if k != "managedFields"}}

@@ -1,0 +1,77 @@
+"""Turns a key into a resource that is as its spec says, one step nearer each time: `reconcile` orders the whole flow.
+
+I/O; called by the work queue, and by nothing else.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deepseekserve import engine
+from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
+from deepseekserve.apply import apply, prune
+from deepseekserve.diagnose import diagnose
+from deepseekserve.kube import Key, Kube, Object
+from deepseekserve.observe import Agents, Cache, observe
+from deepseekserve.reconcile.invalid import finding_of, last_subject
+from deepseekserve.reconcile.pace import next_look
+from deepseekserve.reconcile.publish import Publisher
+from deepseekserve.reconcile.revisions import Revisions
+from deepseekserve.status import Subject, decide, wanted_replicas
+
+__all__ = ["Reconciler"]
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """What a reconcile works with. Between two of them only the cache and the agents' last words are kept."""
+
+    kube: Kube
+    cache: Cache
+    agents: Agents
+    revisions: Revisions
+    publisher: Publisher
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Look at one resource; the seconds until the next look, None when only an event asks for one."""
+        raw = self.cache.serve(key)
+        if raw is None or "deletionTimestamp" in raw["metadata"]:          # garbage collection does the rest
+            self.agents.forget(key)
+            return None
+        previous = Status.read(raw.get("status"))
+        try:
+            serve = DeepSeekServe.parse(raw)
+            engine.check(serve)
+            current = self.revisions.current(serve)
+        except InvalidSpec as error:
+            return await self._tell_invalid(raw, previous, error)
+        subject = _subject(serve, current.name)
+        facts = await observe(self.cache, self.agents, key, current.hash, datetime.now(UTC))
+        replicas = wanted_replicas(subject, previous)
+        manifests = self.revisions.manifests(serve, current, replicas)
+        outcome = await apply(self.kube, self.cache, raw, manifests)
+        status = decide(subject, previous, facts, outcome.trouble or diagnose(facts))
+        await self.publisher.publish(raw, previous, status)
+        if outcome.complete:
+            await self.revisions.mark_good(serve, status)
+            await prune(self.kube, self.cache, raw, manifests, self.revisions.kept(serve, status))
+        return 0 if wanted_replicas(subject, status) != replicas else next_look(facts, outcome)
+
+    async def _tell_invalid(self, raw: Object, previous: Status, error: InvalidSpec) -> float | None:
+        """Say what is wrong with the spec, and what serves meanwhile; render and touch nothing."""
+        subject = last_subject(raw, previous, self.cache)
+        key = Key(subject.namespace, subject.name)
+        facts = await observe(self.cache, self.agents, key, subject.revision_hash, datetime.now(UTC))
+        status = decide(subject, previous, facts, finding_of(error))
+        await self.publisher.publish(raw, previous, status)
+        return next_look(facts)
+
+
+def _subject(serve: DeepSeekServe, revision: str) -> Subject:
+    return Subject(
+        name=serve.metadata.name,
+        namespace=serve.metadata.namespace,
+        generation=serve.metadata.generation,
+        replicas=0 if serve.spec.suspended else serve.spec.replicas,
+        revision=revision,
+        model=engine.served_names(serve)[0],
+    )

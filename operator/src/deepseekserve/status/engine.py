@@ -1,0 +1,35 @@
+"""Turns the reports of serving pods into status.engine and the note why a serving engine is degraded.
+
+Pure; part of status. The current revision's word comes first; what was reported stays while nobody says otherwise.
+"""
+
+from deepseekserve.agent.reasons import Reason
+from deepseekserve.api import EngineStatus, Status
+from deepseekserve.facts import AgentReport, Facts
+from deepseekserve.status.subject import Subject
+
+# The only way in which an engine that serves can be less than what was asked for, as yet.
+DEGRADED_REASON = Reason.TOKENIZER_ERROR.value
+
+
+def engine_facts(subject: Subject, previous: Status, facts: Facts) -> EngineStatus | None:
+    """What a serving engine reported of itself."""
+    for report in _reports(facts):
+        if report.engine:
+            return EngineStatus.model_validate(dict(report.engine))
+    is_same = previous.current_revision == subject.revision
+    return previous.engine if is_same or facts.ready else None
+
+
+def degradation(previous: Status, facts: Facts) -> str:
+    """Why a serving engine is not all that was asked for; empty when it is. Without a report, what was said last."""
+    reports = _reports(facts)
+    if reports:
+        return next((report.degraded for report in reports if report.degraded), "")
+    said = (c.message for c in previous.conditions if (c.type, c.reason) == ("Degraded", DEGRADED_REASON))
+    return next(said, "") if facts.ready else ""
+
+
+def _reports(facts: Facts) -> list[AgentReport]:
+    ready = sorted(facts.ready, key=lambda pod: pod.revision != facts.revision)
+    return [pod.report for pod in ready if pod.report]

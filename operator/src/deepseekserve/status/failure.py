@@ -1,0 +1,88 @@
+"""Turns a finding, and the failure last written, into the failure of the current revision, and says when to give up.
+
+Pure; part of status. A failure belongs to a revision: a new one begins with none, and on the same one an engine's
+failure stays until that revision serves, so that a crash loop does not blink.
+"""
+
+from deepseekserve.agent.reasons import PERMANENT, Reason
+from deepseekserve.api import Failure, Fix, Status
+from deepseekserve.facts import Facts, Finding, PodFacts
+from deepseekserve.facts.moments import rfc3339
+from deepseekserve.status.subject import Subject
+
+RESTARTS_BEFORE_HALT = 3
+SCALED_TO_ZERO = "ScaledToZero"          # reason of Reconciling=False: how a halt is remembered
+_HALT_NOTE = " Scaled to zero after 3 restarts; any edit of the spec starts it again."
+
+# Of the spec and the cluster, not of a start: looked for at every reconcile, and gone when it is not found.
+_OF_THE_SPEC = frozenset({Reason.INVALID_SPEC, Reason.DOES_NOT_FIT, Reason.NAME_CONFLICT})
+_BEFORE_THE_START = frozenset({
+    Reason.IMAGE_PULL_FAILED, Reason.UNSCHEDULABLE, Reason.QUOTA_EXCEEDED, Reason.VOLUME_MOUNT_FAILED,
+    Reason.CONTAINER_CONFIG_ERROR, Reason.ADMISSION_REFUSED,
+})
+
+
+def failing(
+    subject: Subject, previous: Status, facts: Facts, finding: Finding | None,
+) -> tuple[Failure | None, bool]:
+    """The failure to show, and whether it is one after which nothing shall run until the spec is edited."""
+    failure = _failure(subject, previous, facts, finding)
+    if failure is None or failure.reason in _OF_THE_SPEC or failure.reason not in PERMANENT:
+        return failure, False
+    if not is_halted(previous, subject) and (facts.ready or not any(map(_is_exhausted, facts.current))):
+        return failure, False
+    message = failure.message.removesuffix(_HALT_NOTE) + _HALT_NOTE
+    return failure.model_copy(update={"message": message}), True
+
+
+def is_halted(previous: Status, subject: Subject) -> bool:
+    """Tell whether we gave up on this very generation of the spec: the last status says so, and nobody else can."""
+    if previous.observed_generation != subject.generation or previous.current_revision != subject.revision:
+        return False
+    return any(c.type == "Reconciling" and c.reason == SCALED_TO_ZERO for c in previous.conditions)
+
+
+def serves_fully(subject: Subject, facts: Facts) -> bool:
+    """Tell whether the current revision serves with all the pods that are asked for."""
+    ready = sum(pod.ready for pod in facts.current)
+    return ready >= subject.replicas > 0
+
+
+def _failure(subject: Subject, previous: Status, facts: Facts, finding: Finding | None) -> Failure | None:
+    if finding and finding.reason in _OF_THE_SPEC:
+        return _written(finding, previous, facts)
+    if subject.suspended or serves_fully(subject, facts):
+        return None
+    return _written(finding, previous, facts) if finding else _carried(subject, previous)
+
+
+def _carried(subject: Subject, previous: Status) -> Failure | None:
+    """The failure of an earlier start of the same revision, unless an edit has given it a new chance."""
+    failure = previous.failure
+    if failure is None or previous.current_revision != subject.revision:
+        return None
+    if failure.reason in _OF_THE_SPEC | _BEFORE_THE_START:
+        return None
+    was_halted = failure.message.endswith(_HALT_NOTE)
+    return None if was_halted and not is_halted(previous, subject) else failure
+
+
+def _written(finding: Finding, previous: Status, facts: Facts) -> Failure:
+    """A finding in the API's form; without a time of its own it keeps the one at which it was first written."""
+    last = previous.failure
+    same = last is not None and (last.reason, last.pod) == (finding.reason, finding.pod or None)
+    return Failure(
+        reason=finding.reason,
+        message=finding.message,
+        remedy=finding.remedy,
+        fixes=[Fix(field=fix.field, value=fix.value, why=fix.why) for fix in finding.fixes],
+        pod=finding.pod or None,
+        at=finding.at or (last.at if last and same else None) or rfc3339(facts.now),
+        log_excerpt=finding.log_excerpt or None,
+    )
+
+
+def _is_exhausted(pod: PodFacts) -> bool:
+    """Three restarts have failed; the one that runs now is not counted before it has failed too."""
+    runs_on = pod.running and not (pod.report and pod.report.failure)
+    return pod.restarts - runs_on >= RESTARTS_BEFORE_HALT

@@ -1,0 +1,62 @@
+"""Turns two statuses, the last and the next, into the notes that are worth an Event: transitions only.
+
+Pure; beside status. reconcile posts them and writes one log line for each.
+"""
+
+from typing import NamedTuple
+
+from deepseekserve.agent.reasons import Phase
+from deepseekserve.api import Status
+from deepseekserve.status.failure import SCALED_TO_ZERO
+
+
+class Note(NamedTuple):
+    """One Event: Normal or Warning, a machine-readable reason, and a sentence."""
+
+    type: str
+    reason: str
+    action: str
+    message: str
+
+
+def notes(previous: Status, status: Status) -> tuple[Note, ...]:
+    """What has happened between two statuses, in the order in which it did."""
+    found = (_rollout(previous, status), _failed(previous, status), _halted(previous, status), _phase(previous, status))
+    return tuple(note for note in found if note)
+
+
+def _rollout(previous: Status, status: Status) -> Note | None:
+    if not status.current_revision or status.current_revision == previous.current_revision:
+        return None
+    return Note("Normal", "RolloutStarted", "Rollout", f"Revision {status.current_revision} is being rolled out.")
+
+
+def _failed(previous: Status, status: Status) -> Note | None:
+    failure, last = status.failure, previous.failure
+    if failure is None or (last and last.reason == failure.reason and _is_same_revision(previous, status)):
+        return None
+    return Note("Warning", failure.reason.value, "Diagnose", f"{failure.message} {failure.remedy}".strip())
+
+
+def _halted(previous: Status, status: Status) -> Note | None:
+    if _says_halted(previous) or not _says_halted(status):
+        return None
+    return Note("Warning", SCALED_TO_ZERO, "Scale", "Scaled to zero: only an edit of the spec can help.")
+
+
+def _phase(previous: Status, status: Status) -> Note | None:
+    if status.phase is previous.phase:
+        return None
+    if status.phase is Phase.SERVING:
+        return Note("Normal", Phase.SERVING.value, "Serve", "The model is served.")
+    if status.phase is Phase.SUSPENDED:
+        return Note("Normal", Phase.SUSPENDED.value, "Scale", "Suspended: no pods run.")
+    return None
+
+
+def _is_same_revision(previous: Status, status: Status) -> bool:
+    return previous.current_revision == status.current_revision
+
+
+def _says_halted(status: Status) -> bool:
+    return any(c.type == "Reconciling" and c.reason == SCALED_TO_ZERO for c in status.conditions)
