@@ -24,6 +24,6 @@ from deepseekserve.api.status import Condition, EngineStatus, Failure, Fix, Star
 
 __all__ = [
     "Access", "Condition", "DeepSeekServe", "Effect", "Engine", "EngineStatus", "Failure", "Fix", "Gpu", "InvalidSpec",
-    "Metadata", "Model", "Parallelism", "Resources", "Rollout", "Scheduling", "SecretKeyRef", "Spec", "Start", "Startup",
-    "Status", "effects", "parse", "parse_spec", "rolling", "same_pods",
+    "Metadata", "Model", "Parallelism", "Resources", "Rollout", "Scheduling", "SecretKeyRef", "Spec", "Start",
+    "Startup", "Status", "effects", "parse", "parse_spec", "rolling", "same_pods",
 ]

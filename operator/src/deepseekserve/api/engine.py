@@ -5,6 +5,8 @@ Pure; `deepseekserve.engine` turns them into vLLM's arguments. A default that de
 
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from deepseekserve.api.forms import AUTO, Amount, AutoOr, Core, Flag, Items, Text, Whole
 from deepseekserve.api.group import Group, Rule
 from deepseekserve.api.marking import Rolling
@@ -18,6 +20,21 @@ KV_CACHE = Amount("1Mi", "1Pi", "set an amount of memory from 1Mi to 1Pi, such a
 ENV_RULES = (
     Rule("self.name.matches(r'^[^=\\x00]+$')", "set a name of at least one character, without =", ".name"),
     Rule("!has(self.value) || self.value == '' || !has(self.valueFrom)", "set value or valueFrom, not both"),
+    Rule(
+        "!has(self.valueFrom) || 1 == (has(self.valueFrom.secretKeyRef) ? 1 : 0) + (has(self.valueFrom.configMapKeyRef)"
+        " ? 1 : 0) + (has(self.valueFrom.fieldRef) ? 1 : 0) + (has(self.valueFrom.resourceFieldRef) ? 1 : 0)",
+        "set exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef",
+        ".valueFrom",
+    ),
+    *(
+        Rule(
+            f"!has(self.valueFrom) || !has(self.valueFrom.{kind}) || (has(self.valueFrom.{kind}.name) && "
+            f"self.valueFrom.{kind}.name != '')",
+            f"set the name of the {kind[0].upper() + kind[1:-6]} that holds the key",
+            f".valueFrom.{kind}",
+        )
+        for kind in ("secretKeyRef", "configMapKeyRef")
+    ),
 )
 
 
@@ -45,8 +62,8 @@ class Engine(Group):
     dtype: Rolling[Literal["Auto", "Float16", "BFloat16", "Float32"]] = "Auto"
     """Number format of weights and activations. Default: Auto, what the checkpoint says."""
     quantization: Rolling[Literal["Auto", "AWQ", "GPTQ", "FP8", "INT8", "GGUF"]] = "Auto"
-    """How the weights are quantized. AWQ, GPTQ and GGUF need a checkpoint made so; FP8 and INT8 also quantize a plain
-    one while it loads. Default: Auto, what the checkpoint says."""
+    """How the weights are quantized. AWQ, GPTQ, FP8 and GGUF are for checkpoints made so; INT8 quantizes a plain one
+    while it loads. Default: Auto, what the checkpoint says."""
     max_model_len: Rolling[Annotated[Literal["Auto"] | int, MAX_MODEL_LEN]] = AUTO
     """Longest context in tokens, prompt and answer together: a whole number, or Auto. Less context takes less KV cache
     memory per request. Default: Auto, the longest that the model's configuration allows."""
@@ -68,8 +85,9 @@ class Engine(Group):
     """Whether prompts that begin alike share their KV cache. Default: the engine's own choice (vLLM 0.32: true)."""
     enforce_eager: Rolling[Annotated[bool, Flag]] = False
     """Whether to skip compilation and graph capture: a faster start, slower answers. Default: false."""
-    extra_args: Rolling[Annotated[list[Annotated[str, ARGUMENT]], Items(128)]] = []
+    extra_args: Rolling[Annotated[list[Annotated[str, ARGUMENT]], Items(128)]] = Field(default=[])
     """Further arguments of `vllm serve`, one item each, such as --reasoning-parser and deepseek_r1. A flag that a field
     sets is refused. Default: none."""
-    env: Rolling[Annotated[list[dict[str, Any]], Core("EnvVar", most=128, key="name", rules=ENV_RULES)]] = []
+    env: Rolling[Annotated[
+        list[dict[str, Any]], Core("EnvVar", most=128, key="name", rules=ENV_RULES)]] = Field(default=[])
     """Environment variables of the engine's container, as in a Pod. They win over the operator's own. Default: none."""

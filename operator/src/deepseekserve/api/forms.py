@@ -5,7 +5,7 @@ Pure; used as `Annotated[...]` by the fields. Both sides come from the same obje
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 from deepseekserve.api.group import Rule, Schema, with_rules
 from deepseekserve.quantity import parse_quantity
 
-AUTO = "Auto"
+AUTO: Final = "Auto"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class AutoOr:
         """Return Auto or the number; raises ValueError with the advice."""
         number = _whole(value)
         if value == AUTO or (type(number) is int and 1 <= number <= self.most):
-            return number          # type: ignore[no-any-return]
+            return cast("int | str", number)
         raise ValueError(self.advice)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -136,8 +136,8 @@ class Items:
         return items
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        bounded = {**handler(source), "max_length": self.most}
-        return core_schema.no_info_after_validator_function(self.check, bounded)          # type: ignore[arg-type]
+        bounded: Any = {**handler(source), "max_length": self.most}
+        return core_schema.no_info_after_validator_function(self.check, bounded)
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
         rules = [Rule("self.all(x, self.exists_one(y, y == x))", self.unique)] if self.unique else []
@@ -158,8 +158,8 @@ class Keys:
         return entries
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        bounded = {**handler(source), "max_length": self.most}
-        return core_schema.no_info_after_validator_function(self.check, bounded)          # type: ignore[arg-type]
+        bounded: Any = {**handler(source), "max_length": self.most}
+        return core_schema.no_info_after_validator_function(self.check, bounded)
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
         keys = Rule(f"self.all(key, key.matches(r'^(?:{self.text.pattern})$'))", self.text.advice)

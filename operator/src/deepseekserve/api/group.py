@@ -21,12 +21,11 @@ class Rule:
     cel: str
     message: str
     at: str = ""                       # as CEL's fieldPath: .resources.gpu.count
-    message_cel: str = ""              # computes a message with the numbers; `message` stands in when it fails
 
     def schema(self) -> Schema:
         """One item of x-kubernetes-validations."""
-        extra = {"messageExpression": self.message_cel, "fieldPath": self.at}
-        return {"rule": self.cel, "message": self.message, **{key: text for key, text in extra.items() if text}}
+        place = {"fieldPath": self.at} if self.at else {}
+        return {"rule": self.cel, "message": self.message, **place}
 
 
 def with_rules(schema: Schema, *rules: Rule) -> Schema:

@@ -5,6 +5,8 @@ Pure; descriptions become the CRD's and the reference page's. Every field says w
 
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from deepseekserve.api.engine import Engine
 from deepseekserve.api.forms import AUTO, Amount, AutoOr, Core, Flag, Items, Keys, Moment, Text, Whole
 from deepseekserve.api.group import Group, Rule
@@ -23,7 +25,7 @@ SERVED_NAME = Text("[A-Za-z0-9][A-Za-z0-9._:/@+-]*", 253, (
     "set a name that begins with a letter or digit and has only letters, digits and . _ : / @ + -"))
 OBJECT_NAME = Text(_DNS, 253, "set the name of an object: lower-case letters, digits, '-' and '.'")
 SECRET_KEY = Text("[-._a-zA-Z0-9]+", 253, "set a key of the Secret: letters, digits, '-', '_' and '.'")
-RESOURCE_NAME = Text(f"{_DNS}/{_QUALIFIED}", 317, "set the extended resource of a device plugin, such as nvidia.com/gpu")
+RESOURCE_NAME = Text(f"{_DNS}/{_QUALIFIED}", 317, "set a device plugin's extended resource, such as nvidia.com/gpu")
 LABEL_KEY = Text(f"({_DNS}/)?{_QUALIFIED}", 317, "set a node's label as key, such as nvidia.com/gpu.product")
 LABEL_VALUE = Text(f"({_QUALIFIED})?", 63, (
     "set a label's value: at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"))
@@ -48,8 +50,10 @@ class Model(Group):
     """Where the weights are. hf://organisation/name[@revision]: a repository of the Hugging Face hub, which every pod
     downloads; pvc://claim/folder: a folder of a PersistentVolumeClaim, mounted read-only."""
     served_names: Rolling[Annotated[
-        list[Annotated[str, SERVED_NAME]], Items(16, unique="remove the name that stands there twice")]] = []
-    """Names under which clients may ask for the model; the first stands in answers. Default: the last part of source."""
+        list[Annotated[str, SERVED_NAME]], Items(16, unique="remove the name that stands there twice"),
+    ]] = Field(default=[])
+    """Names under which clients may ask for the model; the first stands in answers. Default: the last part of
+    source."""
     token_secret_ref: Rolling[SecretKeyRef | None] = None
     """Key of a Secret that holds a Hugging Face token, for gated and private models. Default: no token."""
     trust_remote_code: Rolling[Annotated[bool, Flag]] = False
@@ -94,9 +98,9 @@ class Resources(Group):
 class Scheduling(Group):
     """On which nodes the pods may run, as in a Pod."""
 
-    node_selector: Rolling[Annotated[dict[str, Annotated[str, LABEL_VALUE]], Keys(32, LABEL_KEY)]] = {}
+    node_selector: Rolling[Annotated[dict[str, Annotated[str, LABEL_VALUE]], Keys(32, LABEL_KEY)]] = Field(default={})
     """Labels that a node must have. Default: none."""
-    tolerations: Rolling[Annotated[list[dict[str, Any]], Core("Toleration", most=64)]] = []
+    tolerations: Rolling[Annotated[list[dict[str, Any]], Core("Toleration", most=64)]] = Field(default=[])
     """Taints of nodes that the pods tolerate. Default: none."""
     affinity: Rolling[Annotated[dict[str, Any], Core("Affinity")] | None] = None
     """Which nodes and which neighbours the pods prefer or need. Default: none."""
@@ -161,8 +165,6 @@ class Spec(Group):
             "times spec.resources.parallelism.pipeline is more than spec.resources.gpu.count (default 1): raise the "
             "count, or lower one of the two",
             ".resources.parallelism.tensor",
-            f"'needs ' + string({_SPREAD}) + ' GPUs (tensor times pipeline), and each pod has ' + string({_COUNT}) + "
-            f"': set spec.resources.gpu.count to ' + string({_SPREAD}) + ', or lower tensor or pipeline'",
         ),
         Rule(
             f"self.engine.device != 'GPU' || !({_AUTO_TENSOR}) || {_COUNT} % self.resources.parallelism.pipeline == 0",

@@ -1,7 +1,7 @@
 """What the operator writes into `status`: typed, bounded as the CRD bounds it, and read back with tolerance.
 
-Pure; `status` (the module) decides the values. Texts and lists are cut to what the API server accepts, for a status that
-is refused would leave the resource without any.
+Pure; `deepseekserve.status` decides the values. Texts and lists are cut to what the API server accepts, for a status
+that is refused would leave the resource without any.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ class Cut:
     most: int
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        bounded = {**handler(source), "max_length": self.most}
-        return core_schema.no_info_before_validator_function(self._cut, bounded)          # type: ignore[arg-type]
+        bounded: Any = {**handler(source), "max_length": self.most}
+        return core_schema.no_info_before_validator_function(self._cut, bounded)
 
     def _cut(self, value: Any) -> Any:
         return value[:self.most] if isinstance(value, str | list | tuple) else value
@@ -34,7 +34,8 @@ class Cut:
 Word = Annotated[str, Cut(253)]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Number = Annotated[int, WithJsonSchema({"type": "integer", "format": "int64"})]
-PhaseName = Annotated[Phase, WithJsonSchema({"type": "string", "maxLength": 64})]          # a later release may know more
+# No enum in the CRD: a later release knows more, and its status must not be refused.
+PhaseName = Annotated[Phase, WithJsonSchema({"type": "string", "maxLength": 64})]
 ReasonName = Annotated[Reason, WithJsonSchema({"type": "string", "maxLength": 64})]
 
 
@@ -69,7 +70,7 @@ class Condition(StatusGroup):
     """Whether the condition holds."""
     reason: Annotated[str, Cut(1024), Field(min_length=1)]
     """One word why, for programs."""
-    message: Annotated[str, Cut(32768)] = ""
+    message: Annotated[str, Cut(32768)]
     """One or two sentences why, and what to do, for people."""
     last_transition_time: Moment
     """When status last changed."""
@@ -110,7 +111,7 @@ class EngineStatus(StatusGroup):
     """Number format that the engine computes in."""
     weights_bytes: Number | None = None
     """Memory that the weights take per device, in bytes."""
-    notes: Annotated[list[Annotated[str, Cut(1024)]], Cut(16)] = []
+    notes: Annotated[list[Annotated[str, Cut(1024)]], Cut(16)] = Field(default=[])
     """What else is worth knowing about this engine."""
 
 
@@ -134,7 +135,7 @@ class Failure(StatusGroup):
     """What went wrong, in plain words, with the numbers."""
     remedy: Annotated[str, Cut(4096)] = ""
     """What to do about it."""
-    fixes: Annotated[list[Fix], Cut(16)] = []
+    fixes: Annotated[list[Fix], Cut(16)] = Field(default=[])
     """Edits of the spec that would work, when they can be computed."""
     pod: Word | None = None
     """The pod that failed."""
@@ -162,7 +163,8 @@ class Status(StatusGroup):
     """Pods that answer requests."""
     selector: Annotated[str, Cut(1024)] | None = None
     """Label selector of the pods, for autoscalers."""
-    conditions: Annotated[list[Condition], Cut(16)] = []
+    conditions: Annotated[list[Condition], Cut(16)] = Field(default=[], json_schema_extra={
+        "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]})
     """Ready: a model answers. Reconciling: work goes on. Stalled: only an edit of the spec can help. Degraded: it
     serves, but not all that was asked for."""
     startup: Startup | None = None
