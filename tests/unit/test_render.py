@@ -6,6 +6,7 @@ import pytest
 from deepseekserve.api import InvalidSpec
 
 from deepseekserve import names, render
+from deepseekserve.agent import options
 from deepseekserve.bundle import Bundle
 from deepseekserve.settings import Settings
 from tests.golden import cases
@@ -108,6 +109,17 @@ def test_the_agent_runs_the_engine() -> None:
         "--stall-seconds", "600", "--drain-seconds", "60", "--",
     ]
     assert container("cpu-tiny")["args"][:3] == ["vllm", "serve", "/models/tiny-qwen2"]
+
+
+@pytest.mark.parametrize("case", cases.CASES)
+def test_the_agent_understands_what_is_rendered_for_it(case: str) -> None:
+    only, resource = container(case), cases.serve(case)
+    understood = options.parse([*only["command"][2:], *only["args"]])
+    assert (understood.port, understood.engine_port) == (names.AGENT_PORT, names.ENGINE_PORT)
+    assert understood.stall_seconds == resource.spec.startup.stall_seconds
+    assert understood.drain_seconds == resource.spec.rollout.drain_seconds
+    assert understood.guard == (resource.spec.access.api_key_secret_ref is not None)
+    assert list(understood.command) == only["args"]
 
 
 def test_the_agent_guards_the_engine_when_a_key_is_set() -> None:

@@ -54,8 +54,7 @@ def parse(raw: Mapping[str, Any]) -> Revision | None:
 
 def choose(serve: api.DeepSeekServe, stored: Iterable[Revision]) -> Revision | None:
     """Find the stored revision that the live spec means; the newest, should there be two; None when there is none."""
-    wanted = api.rolling(serve.spec)
-    meant = [revision for revision in stored if _defaulted(revision) == wanted]
+    meant = [revision for revision in stored if api.same_pods(revision.spec, serve.spec)]
     return max(meant, key=lambda revision: revision.number, default=None)
 
 
@@ -136,14 +135,6 @@ def _is_workload(value: object) -> bool:
 
 def _is_named_list(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, Mapping) and "name" in item for item in value)
-
-
-def _defaulted(revision: Revision) -> dict[str, Any] | None:
-    """Give the stored spec today's defaults; None when today's rules refuse it, for then it is not the live one."""
-    try:
-        return api.rolling(api.parse_spec(revision.spec))
-    except api.InvalidSpec:
-        return None
 
 
 def _hash(spec: Mapping[str, Any], salt: int) -> str:

@@ -17,7 +17,9 @@ MEMORY_UTILIZATION_PERCENT = 90          # GPU only; the engine's own default di
 KV_CACHE_PERCENT_OF_MEMORY = 25          # CPU only: the rest is for weights, activations and three Python processes
 KV_CACHE_WITHOUT_LIMIT = 2**30           # bytes; CPU only, when there is no memory limit to take a share of
 
-KV_CACHE_DTYPE: Mapping[str, str] = {"BFloat16": "bfloat16", "FP8": "fp8"}
+KV_CACHE_DTYPE: Mapping[str, str] = {
+    "Float16": "float16", "BFloat16": "bfloat16", "FP8": "fp8", "FP8E4M3": "fp8_e4m3", "FP8E5M2": "fp8_e5m2",
+}
 DTYPE: Mapping[str, str] = {"Float16": "float16", "BFloat16": "bfloat16", "Float32": "float32"}
 
 

@@ -137,22 +137,14 @@ def _volumes(serve: DeepSeekServe, agent_config_map: str) -> list[Manifest]:
 
 
 def _scheduling(serve: DeepSeekServe) -> Manifest:
-    """Pass on what the user said; a spread constraint without a selector would count nothing: it gets our pods'."""
-    asked = serve.spec.scheduling
-    spread = [
-        {"labelSelector": {"matchLabels": names.labels(serve.metadata.name)}, **constraint}
-        for constraint in asked.topology_spread_constraints
-    ]
-    fields: Manifest = {
-        "nodeSelector": asked.node_selector,
-        "tolerations": asked.tolerations,
-        "affinity": asked.affinity,
-        "topologySpreadConstraints": spread,
-        "priorityClassName": asked.priority_class_name,
-        "runtimeClassName": asked.runtime_class_name,
-        "schedulerName": asked.scheduler_name,
-    }
-    return {name: value for name, value in fields.items() if value}
+    """Pass on what the user said: the fields of spec.scheduling are a pod's.
+
+    A spread constraint without a selector would count nothing: it gets that of the resource's pods.
+    """
+    asked = serve.spec.scheduling.model_dump(mode="json", by_alias=True, exclude_none=True)
+    selector = {"labelSelector": {"matchLabels": names.labels(serve.metadata.name)}}
+    spread = [{**selector, **constraint} for constraint in asked.pop("topologySpreadConstraints", ())]
+    return {name: value for name, value in {**asked, "topologySpreadConstraints": spread}.items() if value}
 
 
 def _present(fields: Mapping[str, Any]) -> Manifest:
