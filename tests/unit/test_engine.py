@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deepseekserve.api import InvalidSpec
 
 from deepseekserve import engine
+from deepseekserve.api import InvalidSpec
 from tests.golden import cases
 
 FLAGS = [

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from deepseekserve.api import InvalidSpec
 
 from deepseekserve import names, render
 from deepseekserve.agent import options
+from deepseekserve.api import InvalidSpec
 from deepseekserve.bundle import Bundle
 from deepseekserve.settings import Settings
 from tests.golden import cases
