@@ -44,13 +44,14 @@ class Engine(Group):
     rules = (
         Rule(
             "self.device != 'CPU' || !has(self.memoryUtilizationPercent)",
-            "is for GPUs only: remove it and set spec.engine.kvCacheMemory instead, or set spec.engine.device to GPU",
+            "spec.engine.device is CPU, where this means nothing: remove it (spec.engine.kvCacheMemory is what counts "
+            "there), or set spec.engine.device to GPU",
             ".memoryUtilizationPercent",
         ),
         Rule(
             "!has(self.maxNumBatchedTokens) || !has(self.maxNumSeqs) || self.maxNumBatchedTokens >= self.maxNumSeqs",
-            "must not be less than spec.engine.maxNumSeqs, as each request takes at least one token of a step: "
-            "raise it, or lower spec.engine.maxNumSeqs",
+            "must not be less than spec.engine.maxNumSeqs, as each request takes at least one token of a step: raise "
+            "this field, or lower spec.engine.maxNumSeqs",
             ".maxNumBatchedTokens",
         ),
     )

@@ -146,38 +146,38 @@ class Spec(Group):
     rules = (
         Rule(
             "self.engine.device != 'CPU' || !has(self.resources.gpu.count) || self.resources.gpu.count == 0",
-            "is for GPUs only, and spec.engine.device is CPU: remove it, or set spec.engine.device to GPU",
+            "spec.engine.device is CPU, which takes no GPUs: remove this field, or set spec.engine.device to GPU",
             ".resources.gpu.count",
         ),
         Rule(
             "self.engine.device != 'CPU' || self.resources.gpu.resourceName == 'nvidia.com/gpu'",
-            "is for GPUs only, and spec.engine.device is CPU: remove it, or set spec.engine.device to GPU",
+            "spec.engine.device is CPU, which takes no GPUs: remove this field, or set spec.engine.device to GPU",
             ".resources.gpu.resourceName",
         ),
         Rule(
             "self.engine.device != 'GPU' || !has(self.resources.gpu.count) || self.resources.gpu.count > 0",
-            "is 0, and spec.engine.device is GPU: set 1 or more, or set spec.engine.device to CPU "
-            "(to run no pods, set spec.suspended to true)",
+            "spec.engine.device is GPU, which needs one: set 1 or more, or set spec.engine.device to CPU (to run no "
+            "pods, set spec.suspended to true)",
             ".resources.gpu.count",
         ),
         Rule(
             f"self.engine.device != 'GPU' || {_AUTO_TENSOR} || {_SPREAD} <= {_COUNT}",
-            "times spec.resources.parallelism.pipeline is more than spec.resources.gpu.count (default 1): raise the "
+            "tensor times pipeline must not be more than spec.resources.gpu.count, which is 1 unless set: raise the "
             "count, or lower one of the two",
             ".resources.parallelism.tensor",
         ),
         Rule(
             f"self.engine.device != 'GPU' || !({_AUTO_TENSOR}) || {_COUNT} % self.resources.parallelism.pipeline == 0",
-            "does not divide spec.resources.gpu.count (default 1) evenly: change one of them, or set "
-            "spec.resources.parallelism.tensor to a number",
+            "pipeline must divide spec.resources.gpu.count, which is 1 unless set, without a rest: change one of them, "
+            "or set spec.resources.parallelism.tensor to a number",
             ".resources.parallelism.pipeline",
         ),
         Rule(
             "self.engine.device != 'CPU' || !has(self.engine.kvCacheMemory) || !has(self.resources.memory) || "
             "!isQuantity(string(self.engine.kvCacheMemory)) || !isQuantity(string(self.resources.memory)) || "
             "quantity(string(self.engine.kvCacheMemory)).isLessThan(quantity(string(self.resources.memory)))",
-            "must be less than spec.resources.memory, which also holds the weights: lower it, or raise "
-            "spec.resources.memory",
+            "the KV cache must be smaller than spec.resources.memory, which also holds the weights: lower this field, "
+            "or raise spec.resources.memory",
             ".engine.kvCacheMemory",
         ),
     )

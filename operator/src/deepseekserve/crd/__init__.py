@@ -84,5 +84,5 @@ def to_yaml() -> str:
 class _Dumper(yaml.SafeDumper):
     """Anchors off: two equal parts are written twice, as every reader expects."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, _data: object) -> bool:
         return True

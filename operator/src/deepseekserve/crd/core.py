@@ -1,6 +1,7 @@
 """Turns the API server's own OpenAPI document into the schemas of core/v1 that the resource embeds, with bounds added.
 
-Pure; a part of the CRD. `extract` makes core_v1.json (`python -m deepseekserve.crd --refresh-core FILE`), `inline` reads it.
+Pure; a part of the CRD. `extract` makes core_v1.json (`python -m deepseekserve.crd --refresh-core FILE`), and `inline`
+reads it.
 """
 
 import json

@@ -38,15 +38,17 @@ def _structural(schema: Schema, definitions: Schema, *, with_defaults: bool) -> 
             kept[key] = _structural(kept[key], definitions, with_defaults=with_defaults)
     if "properties" in kept:
         kept["properties"] = {
-            name: _structural(part, definitions, with_defaults=with_defaults) for name, part in kept["properties"].items()}
+            name: _structural(part, definitions, with_defaults=with_defaults)
+            for name, part in kept["properties"].items()
+        }
     return _ordered(kept)
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:
     """Write out references; what stands beside one, such as the field's own description, wins.
 
-    A field that may be absent (T or null) is T: the API server itself takes a null away where none is allowed, and rules
-    then need not tell null from absent.
+    A field that may be absent (T or null) is T: the API server itself takes a null away where none is allowed, and
+    rules then need not tell null from absent.
     """
     if "$ref" in schema:
         target = definitions[schema["$ref"].removeprefix("#/$defs/")]
