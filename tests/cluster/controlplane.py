@@ -5,23 +5,27 @@ Its processes end with the process that started them, even when that is killed.
 """
 
 import contextlib
+import fcntl
 import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
-from tests.cluster import pki
-from tests.cluster.components import API_SERVICE_IP, Programs
+from tests.cluster import certificates, pki
+from tests.cluster.components import Programs
 from tests.cluster.errors import ClusterError
 from tests.cluster.health import ApiServer, wait_for
 from tests.cluster.tools import tool
 
 HOST = "127.0.0.1"
 START_S = 90    # 3 s on an idle machine; a loaded one of two cores has been seen to need ten times that
+PREFIX = "dss-cp-"
+UNLOCKED_S = 60  # a folder is never longer without its lock than this
 ATTEMPTS = 3    # another process may take the free port that was found before the server does
 
 
@@ -30,7 +34,9 @@ class ControlPlane:
 
     def __init__(self) -> None:
         self.kubectl_binary = tool("kubectl")
-        self.folder = Path(tempfile.mkdtemp(prefix="dss-cp-"))
+        _remove_folders_of_killed_runs()
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = _lock(self.folder)
         self.programs = Programs(tool("kubernetes"), self.folder / "pki")
         self.kubeconfig = self.folder / "pki" / "admin.kubeconfig"
         self.server = ""
@@ -51,11 +57,11 @@ class ControlPlane:
 
     def start(self) -> None:
         """Start everything and return when the API server is ready and the default service account exists."""
-        _make_pki(self.folder / "pki")
+        certificates.for_control_plane(self.folder / "pki", HOST)
         socket_url = f"unix://{self.folder}/etcd.sock"
         self._run("etcd", self.programs.etcd(self.folder / "etcd", socket_url, f"unix://{self.folder}/peer.sock"))
         api = self._start_apiserver(socket_url)
-        for user in ("admin", "controller-manager"):
+        for user in certificates.CONTROL_PLANE:
             pki.kubeconfig(self.folder / "pki", user, self.server, "control-plane")
         self._run("controller-manager", self.programs.controller_manager())
         path = "/api/v1/namespaces/default/serviceaccounts/default"
@@ -68,6 +74,7 @@ class ControlPlane:
             process.wait()
         self._processes.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.close()
 
     def log(self, component: str) -> Path:
         """The log file of etcd, apiserver or controller-manager."""
@@ -96,13 +103,23 @@ class ControlPlane:
         return process
 
 
-def _make_pki(folder: Path) -> None:
-    pki.authority(folder)
-    names = ("DNS:localhost", "DNS:kubernetes.default.svc", f"IP:{HOST}", f"IP:{API_SERVICE_IP}")
-    pki.certificate(folder, "apiserver", "/CN=kube-apiserver", names)
-    pki.certificate(folder, "admin", "/O=system:masters/CN=admin")
-    pki.certificate(folder, "controller-manager", "/CN=system:kube-controller-manager")
-    pki.certificate(folder, "aggregator", "/CN=aggregator")
+def _lock(folder: Path) -> IO[bytes]:
+    """Lock the folder as long as this process lives; raises BlockingIOError when another one does."""
+    file = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    return file
+
+
+def _remove_folders_of_killed_runs() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):      # in use, or somebody else's
+            if time.time() - folder.stat().st_mtime > UNLOCKED_S:
+                _lock(folder).close()
+                shutil.rmtree(folder)
 
 
 def _ready_or_ended(api: ApiServer, process: subprocess.Popen[bytes]) -> Callable[[], bool]:

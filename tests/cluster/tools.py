@@ -84,8 +84,10 @@ def key(recipe: Recipe) -> str:
 
 def _build(name: str, recipe: Recipe, folder: Path) -> None:
     go = _go(name)
+    for left in folder.parent.glob(f".{folder.name}-*"):      # of a killed run: we hold the lock
+        shutil.rmtree(left)
     say(f"{name}: building {recipe.source} (cold, on two cores: {recipe.expect})")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
         flags = ["-trimpath", "-buildvcs=false", "-ldflags", recipe.ldflags]

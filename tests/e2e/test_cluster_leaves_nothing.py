@@ -1,0 +1,174 @@
+"""The local cluster against a machine that is looked at before and after: killed half-way, raced, crashed, ended."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.health import wait_for
+from tests.cluster.local import Local
+from tests.cluster.node import COVERED_SYSCTLS
+from tests.cluster.services import pause_image
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="the local provider needs Linux and root"
+)
+
+ROOT = Path(__file__).parents[2]
+NAME = "leaktest"
+CLUSTER = Local(NAME)
+NETWORK_SYSCTLS = ("net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet", "net/netfilter/nf_conntrack_max")
+FOLDERS = ("/run", "/run/netns", "/run/containerd", "/var/lib", "/var/log", "/var/lib/deepseekserve-cluster")
+
+
+def cluster(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line from another folder than the checkout's, as any shell would."""
+    command = [sys.executable, "-m", "tests.cluster", "--provider", "local", "--name", NAME, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=True)
+
+
+def started(*arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tests.cluster", "--provider", "local", "--name", NAME, *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def machine() -> dict[str, object]:
+    """All that a cluster could leave on this machine."""
+    sysctls = [Path("/proc/sys", name) for name in (*COVERED_SYSCTLS, *NETWORK_SYSCTLS)]
+    return {
+        "mounts": sorted(Path("/proc/self/mounts").read_text().splitlines()),
+        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "routes": output("ip", "route", "show", "table", "all"),
+        "firewall": firewall(),
+        "sysctls": {str(f): f.read_text() for f in sysctls if f.exists()},
+        "folders": {f: sorted(os.listdir(f)) for f in FOLDERS if Path(f).exists()},
+        "control groups": [str(g) for g in CLUSTER.groups.left()],
+        "processes": processes(),
+    }
+
+
+def processes() -> list[str]:
+    """Every process that belongs to the cluster: by its environment, its command line or its control group."""
+    ours = {p.pid for p in CLUSTER.processes.all()} | set(CLUSTER.groups.pids())
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and str(CLUSTER.state) in read(entry / "cmdline"):
+            ours.add(int(entry.name))
+    return sorted(f"{pid} {read(Path('/proc', str(pid), 'cmdline'))[:100]}" for pid in ours)
+
+
+def namespaces() -> set[str]:
+    """The namespaces that any process of the machine is in."""
+    return namespaces_of(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def namespaces_of(pids: Iterable[int]) -> set[str]:
+    return {read_link(Path(f"/proc/{pid}/ns/{kind}")) for pid in pids for kind in ("net", "mnt")}
+
+
+def firewall() -> list[str]:
+    """Rules of this machine, without their packet counters and the time of the listing."""
+    lines = output("iptables-save") + output("ip6tables-save")
+    return [re.sub(r"\[\d+:\d+\]", "", line) for line in lines if not line.startswith("#")]
+
+
+def output(*command: str) -> list[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+
+
+def read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def read_link(link: Path) -> str:
+    try:
+        return link.readlink().name
+    except OSError:
+        return ""
+
+
+def run_a_pod() -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one"},
+        "spec": {"containers": [{"name": "one", "image": pause_image(), "imagePullPolicy": "Never"}]},
+    }
+    kubectl = [str(CLUSTER.state / "bin" / "kubectl"), f"--kubeconfig={CLUSTER.kubeconfig}"]
+    subprocess.run([*kubectl, "apply", "-f", "-"], input=json.dumps(pod), text=True, check=True)
+    subprocess.run([*kubectl, "wait", "--for=condition=Ready", "pod/one", "--timeout=60s"], check=True)
+
+
+@pytest.fixture
+def before() -> Iterator[dict[str, object]]:
+    """The machine without the cluster; whatever a failing test leaves is ended."""
+    cluster("down")
+    yield machine()
+    cluster("down")
+
+
+def test_a_cluster_with_a_pod_is_ended_without_a_trace(before: dict[str, object]) -> None:
+    cluster("up")
+    run_a_pod()
+    own = namespaces_of(CLUSTER.groups.pids()) - namespaces_of([os.getpid()])
+    assert len(own) >= 4      # the node's and the pod's
+    cluster("down")
+    assert machine() == before
+    assert own & namespaces() == set()
+
+
+@pytest.mark.parametrize(
+    "said", ["making certificates", "starting the node", "starting the control plane", "starting containerd"]
+)
+def test_a_start_killed_half_way_is_ended_without_a_trace(before: dict[str, object], said: str) -> None:
+    kill_when_it_says(said)
+    cluster("down")
+    assert machine() == before
+
+
+def test_a_start_killed_half_way_is_continued_and_a_crashed_node_repaired(before: dict[str, object]) -> None:
+    kill_when_it_says("starting containerd")
+    cluster("up")
+    run_a_pod()
+    for component in ("kubelet", "containerd", "etcd"):
+        crashed = CLUSTER.processes.main(component)
+        assert crashed
+        os.kill(crashed.pid, signal.SIGKILL)
+    cluster("up")
+    run_a_pod()
+    cluster("stop")
+    assert processes() == []
+    cluster("up")
+    run_a_pod()
+    node = CLUSTER.processes.main("node")
+    assert node
+    os.kill(node.pid, signal.SIGKILL)
+    cluster("up")
+    run_a_pod()
+    cluster("down")
+    assert machine() == before
+
+
+def test_two_starts_at_once_take_turns(before: dict[str, object]) -> None:
+    with started("up") as first, started("up") as second:
+        said = [p.communicate(timeout=300)[1] for p in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert sum("waiting: process" in s for s in said) == 1
+    assert sum("starting the node" in s for s in said) == 1
+
+
+def kill_when_it_says(text: str) -> None:
+    with started("up") as process:
+        assert process.stderr
+        assert any(text in line for line in process.stderr)
+        process.kill()
+    wait_for(lambda: process.poll() is not None, "the killed process ends", 10)
