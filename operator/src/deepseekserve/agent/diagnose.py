@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the diagnosis as one JSON object; 0 also when it found a failure, 2 when the file cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m deepseekserve.agent.diagnose",
-        description="Say why an engine's log ends as it does: one JSON object on stdout. `reason` is null when it shows no failure.",
+        description="Say why an engine's log ends as it does: one JSON object on stdout. `reason` is null when it "
+                    "shows no failure.",
     )
     parser.add_argument("file", metavar="FILE", help="a log of vLLM, or - for standard input")
     path = parser.parse_args(arguments).file

@@ -1,53 +1,29 @@
-"""Turns the engine's output, byte by byte, into phase, progress, facts and, when it fails, one Failure with reason and remedy.
+"""Turns the engine's output, byte by byte, into phase, progress, facts and, if it fails, a Failure with its remedy.
 
-The ordering rule. An engine that fails writes many errors: the cause, wrappers around it, and echoes from processes that lose
-their partner. Each error gets the weight of its signature (`signatures.Weight`); the heaviest wins, and among equals the
-earliest, which is the root cause in the process that failed first. An error that no signature knows weighs as much as
-"killed" does, so that it is never outvoted by a wrapper. What was logged before the engine served is forgotten once it serves;
-from then on only the engine's own words for its death open a case, never what a request brought with it.
+What the rest of the agent sees of the log. Bytes become lines (`logtext`), the interesting ones (`interest`) become
+Records; `phases` and `enginefacts` read those of a start, `evidence` picks the errors, `signatures` know them, `causes`
+decides.
 """
 
-import re
-from collections import deque
 from dataclasses import dataclass, replace
 
+from deepseekserve.agent.causes import Cause, Causes
 from deepseekserve.agent.enginefacts import Facts
-from deepseekserve.agent.evidence import Evidence, Finding
-from deepseekserve.agent.logtext import LINE_LIMIT, Lines, Record, clip, decode, records
-from deepseekserve.agent.phases import LATE, MARKS, Phases
+from deepseekserve.agent.evidence import Evidence
+from deepseekserve.agent.interest import next_line
+from deepseekserve.agent.logtext import QUIET, Lines, Record, decode, record, records
+from deepseekserve.agent.phases import Phases
 from deepseekserve.agent.progress import Pulse, budget, expected_seconds
 from deepseekserve.agent.reasons import Phase, Reason
-from deepseekserve.agent.signatures import STATEMENT, Advice, Case, Fix, Signature, Weight, advise, classify
+from deepseekserve.agent.signatures import STATEMENT, Advice, Case, Fix, Weight, advise
+from deepseekserve.agent.signatures.words import redact
 
 __all__ = ["ExitInfo", "Failure", "Fix", "LogReader"]
 
-_CAUSES_LIMIT = 64
 _LINES_LIMIT = 12
 _LINE_CHARS = 600
 _TAIL_BYTES = 4096
-_STALE_LINES = 3000         # while serving, an error that long before the death has nothing to do with it
-
-# Lines worth a closer look; the rest is skipped by the regular expression engine without ever becoming a Python object.
-_ERRORS = (
-    rb"Error|Exception|Interrupt|Traceback|[Ee]rror,|rror: |Exit\b|Failure|Killed|killed|CANCELLED|NCCL WARN|Fatal Python|terminate "
-    rb"called|Segmentation|Bus error|core dumped|oom-kill|OOM|No space left"
-)
-_FACTS = (
-    rb"version|LLM engine|max model len|max_model_len|Maximum concurrency|chat template|to store kv cache|not fully optimized"
-    rb"|so forcing|default MoE|Falling back|allreduce|FP8|No platform|UnspecifiedPlatform|Casting torch"
-)
-_STATEMENTS = rb"|".join((rb"out of memory", rb"KV cache|max seq len|[Qq]uantization|[Bb]float16|divisible|capability|max_model_len"
-                          rb"|cache blocks|World size|Free memory|custom code|valid model identifier|shared memory|NUMA|exit code"))
-_MARKS = b"|".join(re.escape(words.encode()) for words in (*(m.words for m in MARKS), *(w for w, _ in LATE)))
-_WANTED = re.compile(b"|".join((_ERRORS, _MARKS, _FACTS, _STATEMENTS, rb"%[| ]", rb'^\{"', )), re.MULTILINE)
-_WANTED_SERVING = re.compile(
-    rb"EngineCore|Engine|AsyncLLM|WorkerProc|Traceback|Error:|CANCELLED|\[shutdown\]|INFO: +Shutting down|Background loop"
-    rb"|terminated|[Kk]illed|exit code|out of memory|^\{\"", re.MULTILINE)
-
-_ENGINE_PROCESS = re.compile(r"(?:Engine|Worker|VllmWorker|RayWorker|ModelRunner|Executor|DPCoord|MQLLMEngine)")
-_ENGINE_SOURCE = re.compile(r"(?:^|/)(?:core|core_client|async_llm|async_llm_engine|llm_engine|engine|client|multiproc\w*|\w*executor"
-                            r"|\w*worker\w*|\w*model_runner|utils)(?:\.py)?:\d+$")
-_STOPPING = re.compile(r"\[shutdown\] API server: shutdown triggered|^Shutting down$")
+_STOPPING = ("[shutdown] API server: shutdown triggered", "Shutting down")
 
 
 @dataclass(frozen=True)
@@ -71,31 +47,8 @@ class Failure:
     lines: tuple[str, ...] = ()
 
 
-@dataclass
-class _Cause:
-    """One error with what is known about it."""
-
-    finding: Finding
-    phase: Phase
-    signature: Signature | None = None
-    values: dict[str, str] | None = None
-
-    @property
-    def weight(self) -> Weight:
-        return Weight.VAGUE if self.signature is None else self.signature.weight
-
-    def weigh(self) -> None:
-        """Look the error up again; it may have grown by a line."""
-        known = classify(self.finding.text, "\n".join(self.finding.frames))
-        if known is None or (known[0].weight < Weight.LIKELY and len(self.finding.lines) > 1):
-            joined = classify("".join(self.finding.lines), "\n".join(self.finding.frames))      # broken within a word
-            known = joined if known is None or (joined and joined[0].weight > known[0].weight) else known
-        if known is not None:
-            self.signature, self.values = known
-
-
 class LogReader:
-    """Reads one start's log; see the module for its rules. `now` is seconds of any clock that does not go back."""
+    """Reads one start's log, in bounded memory; `now` is seconds of any clock that does not go back."""
 
     def __init__(self, now: float = 0.0) -> None:
         self._lines = Lines()
@@ -104,10 +57,10 @@ class LogReader:
         self._facts = Facts()
         self._pulse = Pulse(now)
         self._evidence = Evidence(STATEMENT)
-        self._causes: deque[_Cause] = deque()
-        self._death: Finding | None = None          # the engine's own word, while it served, that it is dead
+        self._causes = Causes()
         self._stopping = False
         self._count = 0
+        self._bytes = 0
         self._tail = b""
 
     @property
@@ -160,146 +113,78 @@ class LogReader:
 
     def feed(self, data: bytes, now: float) -> None:
         """Read the next bytes, however they are cut."""
-        whole = self._lines.feed(data)
         self._phases.tick(now)
+        whole = self._lines.feed(data)
         if whole:
-            self._tail = (self._tail + whole[-_TAIL_BYTES:])[-_TAIL_BYTES:]
             self._pulse.feel(whole, now)
             self._scan(whole, now)
-        rest = self._lines.rest
-        if not self.serving_announced and b"%" in rest and b"<" in rest:
-            self._phases.see_bar(decode(rest), now)
+            self._tail = (self._tail + whole[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+            self._bytes += len(whole)
+        if not self.serving_announced and self._lines.may_be_bar:
+            self._phases.see_bar(decode(self._lines.rest), now)
 
     def failure(self, end: ExitInfo | None) -> Failure | None:
-        """Judge. `end` None: still running, so only what is certain to be fatal. Else the log is complete."""
+        """Judge. `end` None: it still runs, so only what is certain to be fatal. Else the log is complete."""
         if end is None:
-            return self._certain()
+            certain = self._causes.certain()
+            return None if certain is None else self._failure(self._causes.reason(certain), certain)
         if end.requested:
             return None
         if self._lines.rest:
-            self._scan(self._lines.feed(b"\n"), self._phases.since)
+            self.feed(b"\n", self._pulse.at)
         if end.oom_killed:
-            return self._killed_by_kernel()
-        cause = self._root()
+            return self.explain(
+                Reason.HOST_OUT_OF_MEMORY,
+                "The container reached its memory limit, and the kernel's OOM killer ended a process of the engine.")
+        cause = self._causes.root()
         if cause is None:
             return self._from_exit(end)
-        reason = self._reason(cause)
+        reason = self._causes.reason(cause)
         if end.oom_killed is False and reason is Reason.HOST_OUT_OF_MEMORY and cause.weight is Weight.VAGUE:
             reason = Reason.ENGINE_CORE_DIED        # killed, and the cgroup says: not for memory
         return self._failure(reason, cause)
 
     def explain(self, reason: Reason, message: str | None = None) -> Failure:
-        """Make the Failure for a `reason` that somebody else has found (StartupStalled, EngineUnresponsive, ...)."""
+        """Make the Failure for a `reason` that somebody else has found."""
         advice = advise(Case(reason, {}, self._facts, self.phase))
         return _failure(reason, advice if message is None else replace(advice, message=message), self._last_lines())
 
     def _scan(self, whole: bytes, now: float) -> None:
-        """Look at those of the whole lines that matter."""
-        at, end = 0, len(whole)
-        while at < end:
+        """Look at those of the whole lines that matter, and at all while an error is being written."""
+        at: int | None = 0
+        while at is not None and at < len(whole):
             if not self._evidence.busy:
-                wanted = _WANTED_SERVING if self.serving_announced else _WANTED
-                found = wanted.search(whole, at)
-                if found is None:
+                at = next_line(whole, at, serving=self.serving_announced)
+                if at is None:
                     return
-                at = whole.rfind(b"\n", at, found.start()) + 1 or at
-            stop = whole.find(b"\n", at)
-            line = whole[at:stop]
-            at = stop + 1
-            if len(line) > LINE_LIMIT and not self._evidence.busy and not _WANTED.search(clip(line)):
-                continue
+            end = whole.find(b"\n", at)
             self._count += 1
-            for record in records(line):
-                self._see(record, now)
+            for one in records(whole[at:end]):
+                self._see(one, now, self._bytes + at)
+            at = end + 1
 
-    def _see(self, record: Record, now: float) -> None:
-        served = self.serving_announced
-        if not served:
-            before = self.phase
-            self._phases.see(record, now)
-            self._facts.see(record)
-            if self.phase is not before:
-                self._advance()
-        elif _STOPPING.search(record.text) and record.level == "INFO":
-            self._stopping = self._stopping or self._death is None
-        finding = self._evidence.see(record, self._count)
-        if finding is not None and not self._stopping:
-            self._note(finding, served=served)
-
-    def _advance(self) -> None:
-        """Forget what the start has survived: everything once it serves, before that errors that nobody knows."""
+    def _see(self, one: Record, now: float, offset: int) -> None:
         if self.serving_announced:
-            self._causes.clear()
+            if one.level == "INFO" and one.text.startswith(_STOPPING) and not self._causes.dead:
+                self._stopping = True
         else:
-            self._causes = deque(c for c in self._causes if c.signature and c.weight >= Weight.VAGUE)
+            self._read_start(one, now)
+        finding = self._evidence.see(one, self._count)
+        if finding is not None and not self._stopping:
+            self._causes.note(finding, self.phase, now, offset)
 
-    def _note(self, finding: Finding, *, served: bool) -> None:
-        if served and not self._admissible(finding):
-            return
-        cause = next((c for c in reversed(self._causes) if c.finding is finding), None)
-        if cause is None:
-            if len(self._causes) >= _CAUSES_LIMIT:
-                self._drop_one()
-            cause = _Cause(finding, self.phase)
-            self._causes.append(cause)
-        if cause.signature is None or cause.weight < Weight.ROOT or len(finding.lines) <= 3:
-            cause.weigh()
-        if served and self._death is None and cause.signature and cause.signature.serving and _is_word_of_death(finding):
-            self._death = finding
+    def _read_start(self, one: Record, now: float) -> None:
+        before = self.phase
+        self._phases.see(one, now)
+        self._facts.see(one)
+        if self.phase is not before:
+            self._causes.advance(self.phase)
 
-    def _drop_one(self) -> None:
-        """Make room: the lightest goes, the latest among equals, so that the earliest root cause stays."""
-        lightest = min(c.weight for c in self._causes)
-        for index in range(len(self._causes) - 1, -1, -1):
-            if self._causes[index].weight == lightest:
-                del self._causes[index]
-                return
-
-    def _admissible(self, finding: Finding) -> bool:
-        """Tell whether an error logged while serving comes from the engine and not from a request."""
-        if finding.text.startswith("slurmstepd:"):
-            return True
-        if finding.process and not finding.level:
-            return bool(_ENGINE_PROCESS.match(finding.process))
-        return finding.level in ("ERROR", "CRITICAL") and (
-            bool(_ENGINE_PROCESS.match(finding.process)) or bool(_ENGINE_SOURCE.search(finding.source)))
-
-    def _certain(self) -> Failure | None:
-        if self.serving_announced and self._death is None:
-            return None
-        cause = self._root()
-        if cause is None:
-            return None
-        if self.serving_announced or _is_certain(cause) or any(_is_last_word(c) for c in self._causes):
-            return self._failure(self._reason(cause), cause)
-        return None
-
-    def _root(self) -> _Cause | None:
-        """Return the cause by the ordering rule; None when nothing failed."""
-        causes = list(self._causes)
-        if self.serving_announced:
-            if self._death is None:
-                return None
-            causes = [c for c in causes if self._death.line - c.finding.line <= _STALE_LINES]
-        weighty = [c for c in causes if c.weight > Weight.ECHO]
-        if not weighty:
-            return None
-        return max(weighty, key=lambda c: (c.weight, -c.finding.line))
-
-    def _reason(self, cause: _Cause) -> Reason:
-        if cause.signature is not None:
-            return cause.signature.reason
-        return Reason.ENGINE_CORE_DIED if self.serving_announced else Reason.UNKNOWN
-
-    def _failure(self, reason: Reason, cause: _Cause) -> Failure:
-        values = cause.values or {}
-        advice = advise(Case(reason, values, self._facts, cause.phase, cause.finding.text))
+    def _failure(self, reason: Reason, cause: Cause) -> Failure:
+        text = cause.finding.text
+        values = cause.values if cause.signature else {"error": text.splitlines()[0]}
+        advice = advise(Case(reason, values, self._facts, cause.phase, text))
         return _failure(reason, advice, (*cause.finding.frames[-2:], *cause.finding.lines))
-
-    def _killed_by_kernel(self) -> Failure:
-        advice = advise(Case(Reason.HOST_OUT_OF_MEMORY, {}, self._facts, self.phase))
-        message = "The container reached its memory limit, and the kernel's OOM killer ended a process of the engine."
-        return _failure(Reason.HOST_OUT_OF_MEMORY, replace(advice, message=message), self._last_lines())
 
     def _from_exit(self, end: ExitInfo) -> Failure | None:
         """Judge a log without any error by the way in which the process ended."""
@@ -308,33 +193,24 @@ class LogReader:
             return self.explain(Reason.TERMINATED)
         if number is not None:
             reason = Reason.UNKNOWN if number == 9 else Reason.ENGINE_CORE_DIED
-            return self.explain(reason, f"The engine's main process was killed by signal {number}; its log does not say why.")
+            message = f"The engine's main process was killed by signal {number}; the log does not say why."
+            return self.explain(reason, message)
         if end.code is None:
             return None
-        return self.explain(Reason.UNKNOWN, f"The engine ended by itself with exit code {end.code}; its log does not say why.")
+        message = f"The engine ended by itself with exit code {end.code}; the log does not say why."
+        return self.explain(Reason.UNKNOWN, message)
 
     def _last_lines(self) -> tuple[str, ...]:
-        lines = self._tail.splitlines()[-_LINES_LIMIT:]
-        return tuple(text for text in (decode(line) for line in lines) if text.strip())
+        """End of the log, without what requests may have left there."""
+        lines = [decode(line) for line in self._tail.splitlines()[-4 * _LINES_LIMIT:]]
+        kept = [line for line in lines if line.strip() and not (self.serving_announced and _is_quiet(line))]
+        return tuple(kept[-_LINES_LIMIT:])
+
+
+def _is_quiet(line: str) -> bool:
+    return record(line).level in QUIET or line.startswith("{")
 
 
 def _failure(reason: Reason, advice: Advice, lines: tuple[str, ...]) -> Failure:
-    kept = tuple(line[:_LINE_CHARS] for line in lines[:_LINES_LIMIT])
-    return Failure(reason, advice.message, advice.remedy, advice.fixes, kept)
-
-
-def _is_word_of_death(finding: Finding) -> bool:
-    """Tell whether the error itself is the engine's announcement, and not a text that quotes one."""
-    return re.match(r"(?:[\w.]+\.)?\w*(?:DeadError\b|Engine|AsyncLLM|Background|slurmstepd)", finding.text) is not None
-
-
-def _is_certain(cause: _Cause) -> bool:
-    """Tell whether an error ends the start for sure: known, and not merely reported by torch's own logger."""
-    return cause.weight is Weight.ROOT and cause.finding.source != "torch"
-
-
-def _is_last_word(cause: _Cause) -> bool:
-    """Tell whether the main process has said that it gives up."""
-    return re.search(r"Engine core initialization failed|Engine process failed to start", cause.finding.text) is not None
-
-
+    kept = tuple(redact(line[:_LINE_CHARS]) for line in lines[-_LINES_LIMIT:])
+    return Failure(reason, redact(advice.message), redact(advice.remedy), advice.fixes, kept)

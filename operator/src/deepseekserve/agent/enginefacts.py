@@ -1,4 +1,4 @@
-"""Turns the log's lines into what the engine says about itself: version, context, KV cache, dtype, and what it changed unasked.
+"""Turns the log's lines into what the engine says of itself: version, context, KV cache, and what it changed unasked.
 
 Fed by `diagnosis.LogReader`; `Facts.report()` becomes `status.engine`, and remedies are computed from the same numbers.
 """
@@ -11,9 +11,11 @@ from deepseekserve.agent.logtext import Record
 GIB = 1 << 30
 _BLOCK_TOKENS = 16          # the default of engines that report blocks instead of tokens
 _NOTES_LIMIT = 8
+_DEFAULT_UTILIZATION_PERCENT = 92
 
 _VERSION = re.compile(r"(?:vLLM API server version|█ +version|LLM engine \(v) ?(\d[\w.+-]*)")
-_CONFIG = re.compile(r"(?<![\w'])(max_seq_len|dtype|quantization|enforce_eager|device_config)=(?:torch\.)?'?([\w.-]+)'?")
+_CONFIG = re.compile(
+    r"(?<![\w'])(max_seq_len|dtype|quantization|enforce_eager|device_config)=(?:torch\.)?'?([\w.-]+)'?")
 _ASKED = re.compile(
     r"'(quantization|max_model_len|tensor_parallel_size|pipeline_parallel_size|gpu_memory_utilization|max_num_seqs"
     r"|kv_cache_memory_bytes|dtype|kv_cache_dtype|model|model_tag|port)': (?:'([^']{1,300})'|([-\d.]+))"
@@ -27,17 +29,16 @@ _AUTO_FIT = re.compile(r"Auto-fit max_model_len: reduced from (\d+) to (\d+)")
 _CAST = re.compile(r"Casting torch\.(\w+) to torch\.(\w+)")
 _KV_FREE = re.compile(r"Available KV cache memory: ([-\d.]+) GiB")
 
-# What the engine did although nobody asked, or what will cost the user something: words in the log, sentence for the user.
+# What the engine did although nobody asked, or what costs the user something: words in the log, sentence for the user.
 _NOTES: tuple[tuple[str, str], ...] = (
-    ("No chat template provided", "The model has no chat template: chat requests will be refused, completions work."),
+    ("No chat template provided", "The model has no chat template: chat requests are refused, completions work."),
     ("Using fp8 data type to store kv cache", "The KV cache is stored as fp8, which may cost accuracy."),
-    ("quantization is not fully optimized yet", "This quantization has no fast kernel here and may be slower than none."),
-    ("explicitly, so forcing", "A faster kernel exists for this checkpoint, but the quantization asked for rules it out."),
-    ("Using default MoE config", "No tuned kernel configuration exists for this GPU: the experts run slower than they could."),
+    ("quantization is not fully optimized yet", "This quantization has no fast kernel and may be slower than none."),
+    ("explicitly, so forcing", "A faster kernel exists for this checkpoint, but the quantization asked for bars it."),
+    ("Using default MoE config", "No tuned kernels exist for the experts on this GPU: they run slower."),
     ("Falling back to V0", "This engine fell back to its older V0 core."),
-    ("Custom allreduce is disabled", "The GPUs have no fast direct link: tensor parallelism is slower than it could be."),
-    ("FP8 MoE kernel", "This GPU runs FP8 weights without native FP8 arithmetic."),
-    ("does not have native support for FP8", "This GPU has no native FP8: weights are only stored in FP8, which saves memory, not time."),
+    ("Custom allreduce is disabled", "The GPUs have no fast direct link: tensor parallelism is slower."),
+    ("does not have native support for FP8", "This GPU has no native FP8: FP8 weights save memory here, but no time."),
 )
 
 
@@ -53,6 +54,20 @@ class Facts:
     no_platform: bool = False
     free_kv_gib: float | None = None
     checkpoint_bytes: int = 0
+
+    @property
+    def utilization_percent(self) -> int:
+        """Share of the GPU's memory that the engine may use: as asked, else vLLM's default."""
+        try:
+            return round(float(self.asked.get("gpu_memory_utilization", "")) * 100)
+        except ValueError:
+            return _DEFAULT_UTILIZATION_PERCENT
+
+    @property
+    def devices(self) -> int:
+        """Number of devices over which the weights are split: as asked, else 1."""
+        asked = self.asked.get("tensor_parallel_size", "")
+        return int(asked) if asked.isdigit() and int(asked) > 0 else 1
 
     def report(self) -> dict[str, object]:
         """Return the `engine` part of the report: only what is known, notes last."""
@@ -117,7 +132,7 @@ class Facts:
     def _note(self, text: str) -> None:
         if found := _AUTO_FIT.search(text):
             self.known["maxModelLen"] = int(found[2])
-            self._add(f"The context was reduced from {found[1]} to {found[2]} tokens, because the KV cache holds no more.")
+            self._add(f"The context was reduced from {found[1]} to {found[2]} tokens: the KV cache holds no more.")
         if found := _CAST.search(text):
             self._add(f"The dtype was changed from {found[1]} to {found[2]}.")
         for words, sentence in _NOTES:

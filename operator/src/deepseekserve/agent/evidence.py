@@ -1,7 +1,7 @@
-"""Turns the log's lines into Findings: the last line of each traceback, argparse errors, and statements that are fatal by themselves.
+"""Turns the log's lines into Findings: the last line of each traceback, argparse errors, statements fatal alone.
 
-Fed by `diagnosis.LogReader`, which gives Findings to the signatures. Knows how Python, vLLM, pydantic, IPython and torch write
-an error down; knows nothing about what an error means.
+Fed by `diagnosis.LogReader`, which hands Findings on to `causes`. Knows how Python, vLLM, pydantic, IPython and torch
+write an error down, and nothing about what it means.
 """
 
 import re
@@ -13,10 +13,12 @@ TEXT_LIMIT = 6000           # characters of one error kept, its continuation lin
 _CONTINUED_LINES = 16
 _OPEN_LIMIT = 96            # processes that may be in the middle of an error at the same time
 _FRAMES = 6
+_STATEMENT_CHARS = 400      # a statement that is fatal by itself says so at once
 
 # `package.module.SomeError: message`; inside a traceback any dotted name may end it.
 _RAISED = re.compile(
-    r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Expired)\b(?:\([^)]*\))?(?::(?: |$)|$)"
+    r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Expired)\b"
+    r"(?:\([^)]*\))?(?::(?: |$)|$)"
     r"|(?:Value|Assertion) (?:error|failed), "
 )
 _FINAL = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?::(?: |$)|$)")
@@ -24,7 +26,8 @@ _ARGPARSE = re.compile(r"(?:[\w.-]+ ?){1,3}: error: ")
 _NOT_FATAL = re.compile(r"Exception ignored in|Task exception was never retrieved|Future exception was never retrieved"
                         r"|Exception in thread .{0,80}usage")
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
-_NOISE = re.compile(r"nanobind:|.{0,300}resource_tracker:|\s*warnings\.warn|INFO:|For further information visit")
+_NOISE = re.compile(
+    r"nanobind:|resource_tracker:|warnings\.warn|^INFO:|For further information visit|\[Autotuner\]|^Dumping ")
 
 
 @dataclass
@@ -89,7 +92,8 @@ class Evidence:
         if _NOT_FATAL.match(text):
             state.harmless, state.finding, self._patience = True, None, 40
             return None
-        if self._starts(record, text):
+        continues = adjacent is not None and (state.finding is adjacent or not (record.process or record.level))
+        if _is_error(text) or (not continues and self._is_statement(record, text)):
             return self._found(state, record, text, line)
         return self._continue(state, record, text, adjacent)
 
@@ -128,11 +132,10 @@ class Evidence:
             state.frames = [*state.frames[1 - _FRAMES:], text.strip()[:300]]
         return None
 
-    def _starts(self, record: Record, text: str) -> bool:
-        body = text.lstrip() if text.startswith("  Value error") else text
-        if _RAISED.match(body) or _ARGPARSE.match(body):
-            return True
-        return bool(self._statement.search(text)) and (not record.level or record.level in ("ERROR", "CRITICAL"))
+    def _is_statement(self, record: Record, text: str) -> bool:
+        if record.level not in ("", "ERROR", "CRITICAL") or _NOISE.search(text):
+            return False
+        return self._statement.search(text, 0, _STATEMENT_CHARS) is not None
 
     def _found(self, state: _Open, record: Record, text: str, line: int, *, traced: bool = False) -> Finding:
         previous = state.finding
@@ -154,10 +157,15 @@ class Evidence:
         finding = state.finding
         if adjacent is not None and not record.process and not record.level:
             finding = adjacent              # a wrapped line has lost its prefix
-        if finding is None or _NOISE.match(text):
+        if finding is None or _NOISE.search(text):
             return None
         self._adjacent = finding
         if not text.strip():
             return None
         finding.extend(text.strip())
         return finding
+
+
+def _is_error(text: str) -> bool:
+    body = text.lstrip() if text.startswith("  Value error") else text
+    return _RAISED.match(body) is not None or _ARGPARSE.match(body) is not None

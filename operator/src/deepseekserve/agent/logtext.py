@@ -1,4 +1,4 @@
-"""Turns the engine's raw bytes into bounded lines, and one line into a Record: who wrote it, how grave it is, what it says.
+"""Turns the engine's raw bytes into bounded lines, and a line into a Record: who wrote it, how grave it is, its text.
 
 First stage of the diagnosis: `diagnosis.LogReader` feeds bytes in, `evidence` and `phases` read the Records.
 """
@@ -11,6 +11,7 @@ from typing import NamedTuple
 LINE_HEAD = 6144      # of a longer line only its first and its last bytes are kept
 LINE_TAIL = 2048
 LINE_LIMIT = LINE_HEAD + LINE_TAIL
+_BAR_LIMIT = 1024
 
 QUIET = frozenset({"TRACE", "DEBUG", "INFO", "WARNING", "WARN"})
 _GLOG = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "D": "DEBUG", "V": "DEBUG"}
@@ -22,6 +23,7 @@ _FOREIGN = re.compile(
     r"|[\w.-]+ +\| ?"
     r"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?"
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.-]+\[\d+\]: "
+    r"|\[pod/[^\]]+\] "
 )
 _PROCESS = re.compile(r"\((?P<name>[A-Za-z][\w .:-]*?)(?: rank=\d+)? (?:pid|ip)=(?P<pid>[\w.]+)(?:, \w+=[^)]*)?\) ?")
 _RANK = re.compile(r"\[(?P<rank>rank\d+)\]: ?")
@@ -36,6 +38,7 @@ _DATED = re.compile(
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\]?:? *[-|]? *"
     r"\[?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL|[IWEF](?= ))\]? *[-|:]? *"
 )
+_GLUED = re.compile(r"\d(?:\w+/s|s/\w+)\](?=\(|INFO|ERROR|WARNING|DEBUG|\[rank|Traceback|\w*Error: )")
 
 
 class Record(NamedTuple):
@@ -52,6 +55,11 @@ class Lines:
 
     def __init__(self) -> None:
         self._rest = bytearray()
+
+    @property
+    def may_be_bar(self) -> bool:
+        """Tell whether the unfinished line looks like a progress bar, which ends only when the next state is drawn."""
+        return b"%" in self._rest and b"<" in self._rest and len(self._rest) < _BAR_LIMIT
 
     @property
     def rest(self) -> bytes:
@@ -98,34 +106,51 @@ def decode(line: bytes) -> str:
 
 
 def records(line: bytes) -> Iterator[Record]:
-    """The Records of one line: one, or several when a JSON formatter put a whole message into it."""
+    """The Records of one line: several when a JSON formatter put a whole message into it, or when another process wrote
+    before a progress bar had ended its line."""
     text = decode(line)
-    if text.startswith("{") and text.rstrip().endswith("}"):
-        parsed = _from_json(text)
-        if parsed is not None:
-            process, level, source, message = parsed
-            for part in message.splitlines()[:400]:
-                yield Record(process, level, source, part)
-            return
-    yield record(text)
+    if "{" in text[:120] and text.rstrip().endswith("}") and (parsed := _from_json(text)) is not None:
+        process, level, source, message = parsed
+        for part in message.splitlines()[:400]:
+            yield Record(process, level, source, part)
+        return
+    first = record(text)
+    if not first.level and "%" in text and (glued := _GLUED.search(text)):
+        yield record(text[:glued.end()])
+        yield record(text[glued.end():])
+        return
+    yield first
 
 
 def record(text: str) -> Record:
     """Take one line apart: foreign prefix, process prefixes (Ray nests them), the logger's own head, the text."""
+    process, text = _strip_prefixes(text)
+    for _ in range(2):                  # a date may stand before the engine's own head
+        for head in (_VLLM, _UVICORN, _TORCH, _GLOG_LINE, _DATED):
+            if found := head.match(text):
+                break
+        else:
+            break
+        text = text[found.end():]
+        if found["level"]:
+            return Record(process, _GLOG.get(found["level"], found["level"]), _source(found, head), text)
+        inner, text = _strip_prefixes(text)
+        process = inner or process
+    return Record(process, "", "", text)
+
+
+def _strip_prefixes(text: str) -> tuple[str, str]:
+    """Process that wrote the line, "" where it does not say, and the line without all prefixes."""
+    process = ""
     if found := _FOREIGN.match(text):
         text = text[found.end():]
-    process = ""
     while found := _PROCESS.match(text):
         process = f"{found['name']} {found['pid']}"
         text = text[found.end():]
     if found := _RANK.match(text):
         process = process or found["rank"]
         text = text[found.end():]
-    for head in (_VLLM, _UVICORN, _TORCH, _GLOG_LINE, _DATED):
-        if found := head.match(text):
-            level = _GLOG.get(found["level"], found["level"] or "")
-            return Record(process, level, _source(found, head), text[found.end():])
-    return Record(process, "", "", text)
+    return process, text
 
 
 def _source(found: re.Match[str], head: re.Pattern[str]) -> str:
@@ -136,9 +161,12 @@ def _source(found: re.Match[str], head: re.Pattern[str]) -> str:
 
 def _from_json(text: str) -> tuple[str, str, str, str] | None:
     """Process, level, source and message of a JSON log record (python-json-logger and its kind), or None."""
+    process, text = _strip_prefixes(text)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict):
         return None
     message = data.get("message") or data.get("msg")
     level = data.get("levelname") or data.get("level") or data.get("severity")
@@ -147,6 +175,6 @@ def _from_json(text: str) -> tuple[str, str, str, str] | None:
     for key in ("exc_info", "exc_text", "stack_info"):
         if isinstance(data.get(key), str):
             message += "\n" + data[key]
-    process = f"{data.get('processName', '')} {data.get('process', '')}".strip()
+    process = process or f"{data.get('processName', '')} {data.get('process', '')}".strip()
     source = f"{str(data.get('name') or data.get('logger') or 'json').rsplit('.', 1)[-1]}.py:0"
     return process, level.upper(), source, message

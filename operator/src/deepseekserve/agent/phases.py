@@ -1,4 +1,4 @@
-"""Turns the log's lines into where the start stands: its phase, which never goes back, and a percentage that never falls.
+"""Turns the log's lines into where a start stands: its phase, which never goes back, and a percentage that never falls.
 
 Fed by `diagnosis.LogReader`. `MARKS` is the whole knowledge: which words of the engine begin which phase.
 """
@@ -6,7 +6,7 @@ Fed by `diagnosis.LogReader`. `MARKS` is the whole knowledge: which words of the
 import re
 from dataclasses import dataclass, field
 
-from deepseekserve.agent.logtext import Record
+from deepseekserve.agent.logtext import QUIET, Record
 from deepseekserve.agent.reasons import ENGINE_PHASES, Phase
 
 RANK = {phase: rank for rank, phase in enumerate(ENGINE_PHASES)}
@@ -104,7 +104,6 @@ class Phases:
     history: list[tuple[Phase, float]] = field(default_factory=list)
     seconds_left: tuple[float, float] | None = None     # of this phase, as its bar says: (seconds, when it said so)
     may_download_since: float | None = None
-    bars_seen: int = 0
     _files: dict[str, float] = field(default_factory=dict)
 
     def begin(self, now: float) -> None:
@@ -113,13 +112,13 @@ class Phases:
         self.history.append((self.phase, now))
 
     def see(self, record: Record, now: float) -> None:
-        """Take one line into account."""
-        text = record.text
+        """Take one line into account; outside any logger only if it begins with the words (source code quotes them)."""
+        text, quiet = record.text, record.level in QUIET
         for mark in MARKS:
-            if mark.words in text:
+            if mark.words in text and (quiet or text.startswith(mark.words)):
                 self._mark(mark, text, now)
         for words, percent in LATE:
-            if words in text:
+            if quiet and words in text:
                 self._raise_percent(percent)
         self.see_bar(text, now)
 
@@ -127,12 +126,8 @@ class Phases:
         """Take the last progress bar of `text` into account; the line may still be unfinished."""
         if "%" not in text:
             return
-        last = None
-        for last in BAR.finditer(text):
-            pass
-        if last is not None:
-            self.bars_seen += 1
-            self._bar(last, now)
+        if bars := list(BAR.finditer(text)):
+            self._bar(bars[-1], now)
 
     def tick(self, now: float) -> None:
         """Let time pass: a model of the hub that says nothing before loading is being downloaded."""

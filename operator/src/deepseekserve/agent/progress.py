@@ -1,7 +1,8 @@
 """Turns what the log has shown into two judgements about time: when it last moved, and how long it will still take.
 
-Pure; the clock is the caller's. What counts as progress: any line, except those of `_HEARTBEAT` (an engine that waits says
-them for ever), and except the same words (numbers left out) for more than `_REPEATS` times: a loop that retries is no start.
+Pure; the clock is the caller's. What counts as progress: any line, except those of `_HEARTBEAT` (an engine that waits
+says them for ever), and except the same words (numbers left out) for more than `_REPEATS` times: a loop that retries
+is no start.
 """
 
 import re
@@ -10,9 +11,9 @@ from deepseekserve.agent.enginefacts import GIB, Facts
 from deepseekserve.agent.phases import Phases
 from deepseekserve.agent.reasons import Phase
 
-# How many times the stall budget each phase may be silent. Longest silences of healthy starts in the logs: 845 s and 577 s
-# (a download, which vLLM does not show), 323 s (weights from a slow disk), 622 s (first kernels after torch.compile),
-# 2173 s (graph capture, with bars).
+# How many times the stall budget each phase may be silent. Longest silences of healthy starts in the logs: 845 s and
+# 577 s (a download, which vLLM does not show), 323 s (weights from a slow disk), 622 s (first kernels after
+# torch.compile), 2173 s (graph capture, with bars).
 BUDGETS: dict[Phase, float] = {
     Phase.STARTING: 1.0,
     Phase.DOWNLOADING: 6.0,
@@ -24,7 +25,8 @@ BUDGETS: dict[Phase, float] = {
 }
 
 _HEARTBEAT = re.compile(
-    rb"No available shared memory broadcast block|Waiting for \d+ local|Waiting for \d+ (?:local|remote)|core engine proc"
+    rb"No available shared memory broadcast block|Waiting for \d+ local|Waiting for \d+ (?:local|remote)"
+    rb"|core engine proc"
     rb"|HTTP/1\.[01]\"? \d{3}|Engine \d+: Avg prompt throughput|waiting for (?:lock|the lock)|still waiting"
 )
 _DIGITS = re.compile(rb"[\d.,:]+")
@@ -38,6 +40,7 @@ _TYPICAL_S: dict[Phase, float] = {
     Phase.LOADING_WEIGHTS: 8.0, Phase.COMPILING: 20.0, Phase.PROFILING_MEMORY: 3.0, Phase.CAPTURING_GRAPHS: 12.0,
 }
 _AFTERWARDS_S = 2.0
+_SAID_SOMETHING_PERCENT = 5
 _LOADING_BYTES_PER_S = 0.7 * GIB
 _ORDER = (Phase.STARTING, Phase.DOWNLOADING, *_TYPICAL_S)
 
@@ -76,8 +79,8 @@ def budget(phases: Phases) -> float:
 
 
 def expected_seconds(phases: Phases, facts: Facts, now: float) -> float | None:
-    """Seconds until serving, from this log alone; None before the engine has said anything of its model, or once it serves."""
-    if phases.phase is Phase.SERVING or phases.percent < SAID_SOMETHING_PERCENT or not phases.history:
+    """Seconds until serving, from this log alone; None while it has said too little, and once the engine serves."""
+    if phases.phase is Phase.SERVING or phases.percent < _SAID_SOMETHING_PERCENT or not phases.history:
         return None
     if phases.phase is Phase.DOWNLOADING and phases.seconds_left is None:
         return None
@@ -87,9 +90,6 @@ def expected_seconds(phases: Phases, facts: Facts, now: float) -> float | None:
     here = _ORDER.index(phases.phase)
     later = sum(_typical(phase, facts) * speed for phase in _ORDER[here + 1:])
     return max(_left_here(phases, facts, speed, now), 0.0) + later + _AFTERWARDS_S * speed
-
-
-SAID_SOMETHING_PERCENT = 5
 
 
 def _left_here(phases: Phases, facts: Facts, speed: float, now: float) -> float:

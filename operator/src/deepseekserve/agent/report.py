@@ -1,4 +1,4 @@
-"""Turns what the agent knows into the report: the JSON of /status, and the termination message that outlives the container.
+"""Turns what the agent knows into the report: the JSON of /status, and the termination message that outlives its pod.
 
 The operator's `facts` reads both; the form is fixed by `SCHEMA`.
 """
@@ -45,14 +45,14 @@ def report(standing: Standing) -> dict[str, object]:
         "expectedSeconds": None if expected is None else round(expected),
         "ready": standing.ready,
         "engine": dict(standing.engine),
-        "failure": None if standing.failure is None else _failure(standing.failure, standing.failed_at or standing.phase_since),
+        "failure": None if standing.failure is None else _failure(standing.failure, standing),
         "exitCode": standing.exit_code,
         "degraded": standing.degraded,
     }
 
 
 def termination_message(report: Mapping[str, object]) -> bytes:
-    """Return the report as one JSON object of at most 4,096 bytes; what is cut is the excerpt, then notes, then fixes."""
+    """Return the report as one JSON object of at most 4,096 bytes; the excerpt is cut first, then notes, then fixes."""
     data = json.loads(json.dumps(report))
     encoded = _encode(data)
     failure = data.get("failure") or {}
@@ -77,13 +77,13 @@ def rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _failure(failure: Failure, at: float) -> dict[str, object]:
+def _failure(failure: Failure, standing: Standing) -> dict[str, object]:
     return {
         "reason": failure.reason.value,
         "message": failure.message,
         "remedy": failure.remedy,
         "fixes": [vars(fix) for fix in failure.fixes],
-        "at": rfc3339(at),
+        "at": rfc3339(standing.failed_at or standing.phase_since),
         "logExcerpt": "\n".join(failure.lines)[:_EXCERPT_CHARS],
     }
 

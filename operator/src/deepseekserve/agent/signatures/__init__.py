@@ -1,42 +1,55 @@
 """All that is known about the wordings of failures: one table, searched from top to bottom, and one advice per reason.
 
-To add a wording: one Signature in the module of its theme and one log in tests/logs. The order of the modules is the
-order of the search: within one error's text the more particular theme comes first (a full disk inside a failed compilation
-is a full disk). Which of several errors is the cause is decided by `diagnosis`, not here.
+To add a wording: one Signature in the module of its theme, and one log in tests/logs. The order of the themes is the
+order of the search: within one error's text the more particular comes first (a full disk inside a failed compilation
+is a full disk). Which of several errors is the cause is decided by `causes`, not here.
 """
 
 import re
 from functools import lru_cache
 
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.agent.signatures import arguments, ending, machine, memory, model, quantization
+from deepseekserve.agent.signatures import (
+    arguments,
+    arguments_advice,
+    ending,
+    machine,
+    machine_advice,
+    memory,
+    memory_advice,
+    model,
+    model_advice,
+    quantization,
+    quantization_advice,
+)
 from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix, Signature, Weight
 
 __all__ = ["ADVICE", "STATEMENT", "TABLE", "Advice", "Case", "Fix", "Signature", "Weight", "advise", "classify"]
 
-_THEMES = (memory, quantization, arguments, model, machine, ending)
+TABLE: tuple[Signature, ...] = (
+    *memory.SIGNATURES, *quantization.SIGNATURES, *arguments.SIGNATURES, *model.SIGNATURES, *machine.SIGNATURES,
+    *ending.SIGNATURES, *arguments.REFUSALS,
+)
 
-TABLE: tuple[Signature, ...] = tuple(signature for theme in _THEMES for signature in theme.SIGNATURES)
+ADVICE: dict[Reason, Adviser] = {
+    **memory_advice.ADVICE, **quantization_advice.ADVICE, **arguments_advice.ADVICE, **model_advice.ADVICE,
+    **machine_advice.ADVICE, **ending.ADVICE,
+}
 
-ADVICE: dict[Reason, Adviser] = {reason: adviser for theme in _THEMES for reason, adviser in theme.ADVICE.items()}
-
-# What is fatal on a line of its own, whatever stands around it.
+# What is fatal on a line of its own, without an exception's name and whatever stands around it.
 STATEMENT = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", s.pattern) for s in TABLE if s.statement))
 
 
 @lru_cache(maxsize=512)
 def classify(text: str, frames: str) -> tuple[Signature, dict[str, str]] | None:
-    """Return the first signature that fits an error's text, with the values found; the text's line breaks do not matter."""
+    """Return the weightiest signature that fits an error's text, the first among equals, with the values found."""
     flat = " ".join(text.split())
     best: tuple[Signature, dict[str, str]] | None = None
     for signature in TABLE:
-        if best is not None and signature.weight <= best[0].weight:
-            continue
-        values = signature.match(flat, frames)
-        if values is not None:
-            best = (signature, values)
-            if signature.weight is Weight.ROOT:
-                break
+        if best is None or signature.weight > best[0].weight:
+            values = signature.match(flat, frames)
+            if values is not None:
+                best = (signature, values)
     return best
 
 

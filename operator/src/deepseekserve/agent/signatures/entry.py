@@ -62,6 +62,10 @@ class Case:
         """Value `name` as text."""
         return self.values.get(name) or default
 
+    def first(self, *names: str) -> str:
+        """First of the values `names` that the text has, as text."""
+        return next((value for name in names if (value := self.values.get(name))), "")
+
 
 @dataclass(frozen=True)
 class Signature:

@@ -5,7 +5,7 @@ Data for `arguments`; the spelling is that of `vllm serve --help=all`, without t
 
 import difflib
 
-FLAGS = frozenset("""
+_SPELLINGS = """
 additional-config aggregate-engine-logging all2all-backend allow-credentials allow-deprecated-quantization
 allowed-headers allowed-local-media-path allowed-media-domains allowed-methods allowed-origins
 anthropic-disabled-thinking-effort api-key api-server-count async-scheduling attention-backend attention-config
@@ -69,7 +69,9 @@ tensor-parallel-size tokenizer tokenizer-mode tokenizer-revision tokens-only too
 tool-server tool-strict-level trust-remote-code trust-request-chat-template trust-request-mm-kwargs ubatch-size
 uds use-fp64-gumbel use-replayssm use-tqdm-on-load uvicorn-log-level video-pruning-method video-pruning-rate
 watermark watermark-config weight-transfer-config worker-cls worker-extension-cls
-""".split())
+"""
+
+FLAGS = frozenset(_SPELLINGS.split())
 
 
 def nearest(flag: str) -> str | None:

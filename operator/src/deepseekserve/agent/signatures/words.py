@@ -1,6 +1,12 @@
 """Numbers as people and Kubernetes write them; used by the advice of all reasons."""
 
 import math
+import re
+
+_SECRET = re.compile(
+    r"(?i)((?:api[-_]?key|token|password|secret)['\"]?(?:\s*[=:]\s*|\s+(?=sk-|hf_))['\"]?|--api-key[= ]"
+    r"|Bearer\s+)[^\s'\",)\]]+"
+    r"|\b(?:hf_|sk-)[A-Za-z0-9_-]{12,}")
 
 
 def gib(value: float | None) -> str:
@@ -22,3 +28,13 @@ def quantity(value_gib: float) -> str:
 def multiple_of_16(tokens: float) -> int:
     """Largest number of whole KV cache blocks' tokens that is not above `tokens`."""
     return int(tokens) // 16 * 16
+
+
+def redact(text: str) -> str:
+    """Keep secrets out of messages and excerpts: keys, tokens and passwords become `***`."""
+    return _SECRET.sub(lambda found: (found[1] or "") + "***", text)
+
+
+def shorten(text: str, limit: int = 240) -> str:
+    """Cut a complaint of the engine to what fits into a message, at a word's end."""
+    return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + " ..."

@@ -1,0 +1,107 @@
+"""What to do about refused arguments, devices, ports and paths: which field to edit, and how."""
+
+import re
+
+from deepseekserve.agent.reasons import Reason
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.flags import nearest
+from deepseekserve.agent.signatures.words import shorten
+
+# Flags that the operator sets from a field: the field is what a user has to change.
+_FIELDS = {
+    "dtype": "dtype", "quantization": "quantization", "max-model-len": "maxModelLen",
+    "gpu-memory-utilization": "memoryUtilizationPercent", "kv-cache-memory-bytes": "kvCacheMemory",
+    "kv-cache-dtype": "kvCacheDtype", "max-num-seqs": "maxNumSeqs", "max-num-batched-tokens": "maxNumBatchedTokens",
+    "enforce-eager": "enforceEager",
+}
+_EXTRA = "spec.engine.extraArgs"
+
+
+def _field(flag: str) -> str:
+    name = re.split(r"[/,]", flag, maxsplit=1)[0].strip().lstrip("-").replace("_", "-")
+    return f"spec.engine.{_FIELDS[name]}" if name in _FIELDS else _EXTRA
+
+
+def _invalid_argument(case: Case) -> Advice:
+    if flags := case.word("flags"):
+        return _unrecognized(flags)
+    if case.word("flag") or case.word("field"):
+        return _refused_value(case)
+    if kind := case.word("kind"):
+        option = "--tool-call-parser" if kind == "tool call" else "--reasoning-parser"
+        return Advice(f"The engine has no {kind} parser called {case.word('value')}.", f"Correct {option} in {_EXTRA}.")
+    complaint = shorten(case.first("complaint", "ambiguous", "required", "why")).strip()
+    if not complaint:
+        return Advice("A file that a flag names (a TLS certificate or key, for example) is not there in the container.",
+                      f"Correct the paths in {_EXTRA}, or mount the files.")
+    return Advice(f"The engine refuses its arguments: {complaint}", f"Correct spec.engine, most likely {_EXTRA}.")
+
+
+def _refused_value(case: Case) -> Advice:
+    flag, field = case.word("flag"), case.word("field")
+    name = flag or "--" + field.replace("_", "-")
+    if choices := case.word("choices"):
+        return Advice(f"The engine does not take {case.word('value')} for {name}; it takes {shorten(choices)}.",
+                      f"Correct {_field(name)}.")
+    complaint = shorten(case.word("complaint"))
+    return Advice(f"The engine refuses the value of {name}: {complaint}", f"Correct {_field(name)}.")
+
+
+def _unrecognized(text: str) -> Advice:
+    unknown = [word.split("=")[0] for word in text.split() if word.strip("-") and word.startswith("-")][:8]
+    guesses = [(flag, near) for flag in unknown if (near := nearest(flag)) and near != flag]
+    hint = "; ".join(f"instead of {flag} it knows {near}" for flag, near in guesses)
+    listed = ", ".join(unknown) or shorten(text, 60)
+    return Advice(
+        f"The engine does not know {listed}{' (' + hint + ')' if hint else ''}.",
+        f"Correct {_EXTRA}: {'write ' + guesses[0][1] if guesses else 'remove ' + listed}.",
+        tuple(Fix(_EXTRA, near, f"{flag} is unknown; this is the nearest flag that exists") for flag, near in guesses))
+
+
+def _indivisible(case: Case) -> Advice:
+    heads, tensor = case.number("heads"), case.number("tp")
+    if not heads or not tensor:
+        return Advice("The model cannot be split evenly over the number of devices asked for.",
+                      "Set spec.resources.parallelism.tensor to 1, 2, 4 or 8, and spec.resources.gpu.count to match.")
+    best = max(n for n in range(1, min(int(tensor), 4096) + 1) if int(heads) % n == 0)
+    return Advice(f"The model's {heads:.0f} attention heads cannot be split evenly over {tensor:.0f} devices.",
+                  f"Set spec.resources.parallelism.tensor to {best}.",
+                  (Fix("spec.resources.parallelism.tensor", str(best), f"{heads:.0f} heads can be split by {best}"),))
+
+
+def _not_enough_devices(case: Case) -> Advice:
+    nodes = [node for node in case.word("nodes").split(",") if node.strip()]
+    world, has = case.first("world", "workers"), case.word("gpus") or str(len(nodes) or "")
+    if not world or not has:
+        return Advice("More devices were asked for than the engine can see.",
+                      "Lower spec.resources.parallelism.tensor and pipeline, or raise spec.resources.gpu.count.")
+    value, kind = str(max(int(has), 1)), "NUMA nodes" if nodes else "GPUs"
+    more = "" if nodes else ", or raise spec.resources.gpu.count"
+    return Advice(f"The engine was told to use {world} {kind} and sees {has}.",
+                  f"Set spec.resources.parallelism.tensor to {value}{more}.",
+                  (Fix("spec.resources.parallelism.tensor", value, f"the engine sees {has} of the {kind}"),))
+
+
+def _port_in_use(case: Case) -> Advice:
+    port = case.first("port", "number") or case.facts.asked.get("port", "")
+    return Advice(f"The port{' ' + port if port else ''} that the engine wants to listen on is taken by another "
+                  f"process.",
+                  f"Remove any --port of your own from {_EXTRA}; in the pod's own network the port is free.")
+
+
+def _permission_denied(case: Case) -> Advice:
+    path = shorten(case.first("path", "where"), 160)
+    return Advice(
+        f"The engine's user may not read or write {path or 'a file that it needs'}.",
+        "Make the files readable for the pod's user (chmod -R a+rX on the model's folder), or give the claim a "
+        "matching "
+        "owner; what is written must lie on a writable volume.")
+
+
+ADVICE: dict[Reason, Adviser] = {
+    Reason.INVALID_ARGUMENT: _invalid_argument,
+    Reason.TENSOR_PARALLEL_INDIVISIBLE: _indivisible,
+    Reason.NOT_ENOUGH_DEVICES: _not_enough_devices,
+    Reason.PORT_IN_USE: _port_in_use,
+    Reason.PERMISSION_DENIED: _permission_denied,
+}

@@ -1,0 +1,112 @@
+"""What to do when the model cannot be found, read or run: sentences and edits."""
+
+import re
+
+from deepseekserve.agent.reasons import Reason
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.words import shorten
+
+_AGAIN = "Download the model again (hf download, or git lfs pull) and compare sizes and checksums; no field can help."
+
+
+def _context_too_long(case: Case) -> Advice:
+    limits = [int(n) for key in ("limit", "tokenizer") if (n := case.number(key))]
+    requested = case.word("requested")
+    if not limits:
+        return Advice(
+            f"spec.engine.maxModelLen{' ' + requested if requested else ''} is above what the model allows.",
+            "Set spec.engine.maxModelLen to Auto: the engine then takes the model's own length.",
+            (Fix("spec.engine.maxModelLen", "Auto", "the model's own length"),))
+    value = str(min(limits))
+    return Advice(f"spec.engine.maxModelLen {requested} is above the model's {value}.",
+                  f"Set spec.engine.maxModelLen to {value} or less.",
+                  (Fix("spec.engine.maxModelLen", value, f"the model's configuration allows {value} tokens"),))
+
+
+def _model_not_found(case: Case) -> Advice:
+    missing = case.first("file", "missing", "named").strip(" .,")
+    if missing:
+        return Advice(f"The model lacks the file {shorten(missing, 160)}.",
+                      "Put the missing file into the model's folder (download it again), or correct spec.model.source.")
+    if folder := case.word("folder"):
+        return Advice(f"The folder {folder} holds no weights.",
+                      "Finish the download of the model into that folder, or correct spec.model.source.")
+    name = shorten(case.first("model", "name", "path", "where"), 160)
+    what = f"The model {name}" if name else "The model"
+    return Advice(f"{what} does not exist: there is no such folder with a config.json, nor such a repository.",
+                  "Correct spec.model.source: for pvc:// the path inside the claim, for hf:// owner/name and revision.")
+
+
+def _access_denied(case: Case) -> Advice:
+    name = case.word("model")
+    return Advice(
+        f"The hub refuses to hand out the model{' ' + name if name else ''}: it is gated or private.",
+        "Accept the model's terms on its page, and name a Secret with a token of that account in "
+        "spec.model.tokenSecretRef.")
+
+
+def _hub_unreachable(_: Case) -> Advice:
+    return Advice(
+        "The model is not on disk, and the hub that should deliver it cannot be reached from the pod.",
+        "Give the pod a way to the hub (DNS; proxy variables in spec.engine.env), or put the model into a claim and "
+        "set "
+        "spec.model.source to pvc://CLAIM/PATH.")
+
+
+def _corrupt(case: Case) -> Advice:
+    what, tensor = case.first("what", "kind", "variant").strip(), case.first("tensor", "param", "module")
+    if path := case.word("path"):
+        return Advice(f"The file {shorten(path, 160)} is damaged: it is not valid JSON.", _AGAIN)
+    if what:
+        hint = " (a Git LFS pointer in its place looks like this)" if re.search("too ?large", what, re.I) else ""
+        return Advice(f"A weights file of the model is damaged: {what}{hint}.", _AGAIN)
+    if tensor:
+        return Advice(f"The weights do not match the model's configuration, for example {shorten(tensor, 80)}.", _AGAIN)
+    return Advice("A file of the model is damaged, or the weights do not match its configuration.", _AGAIN)
+
+
+def _architecture(case: Case) -> Advice:
+    name = case.first("arch", "one", "type").strip("'\" ")
+    version = case.facts.known.get("version")
+    return Advice(
+        f"This engine{f' (vLLM {version})' if version else ''} does not know the architecture "
+        f"{name or 'of the model'}.",
+        "Set spec.engine.image to a newer vLLM that supports it, or choose another model in spec.model.source.")
+
+
+def _remote_code(case: Case) -> Advice:
+    name = case.word("model")
+    return Advice(
+        f"The model{' ' + name if name else ''} brings its own Python code, which runs only when it is trusted.",
+        "Read that code, then set spec.model.trustRemoteCode to true.",
+        (Fix("spec.model.trustRemoteCode", "true", "the model cannot be loaded without its own code"),))
+
+
+def _tokenizer(case: Case) -> Advice:
+    path = shorten(case.word("path"), 160)
+    if "template" in case.text.lower() or path.endswith(".jinja"):
+        return Advice(f"The chat template{' ' + path if path else ''} cannot be used.",
+                      "Correct or remove --chat-template in spec.engine.extraArgs.")
+    return Advice(
+        f"The model's tokenizer is missing or damaged{': ' + path if path else ''}.",
+        "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights, or download the model "
+        "again.")
+
+
+def _download_stalled(_: Case) -> Advice:
+    return Advice("The download of the model has stopped.",
+                  "Check the pod's way to the hub, or put the model into a claim and set spec.model.source to "
+                  "pvc://CLAIM/PATH.")
+
+
+ADVICE: dict[Reason, Adviser] = {
+    Reason.CONTEXT_TOO_LONG: _context_too_long,
+    Reason.MODEL_NOT_FOUND: _model_not_found,
+    Reason.MODEL_ACCESS_DENIED: _access_denied,
+    Reason.HUB_UNREACHABLE: _hub_unreachable,
+    Reason.DOWNLOAD_STALLED: _download_stalled,
+    Reason.CORRUPT_MODEL: _corrupt,
+    Reason.UNSUPPORTED_ARCHITECTURE: _architecture,
+    Reason.REMOTE_CODE_REQUIRED: _remote_code,
+    Reason.TOKENIZER_ERROR: _tokenizer,
+}

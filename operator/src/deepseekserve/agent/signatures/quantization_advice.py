@@ -1,0 +1,73 @@
+"""What to do about quantization and dtype: in most cases, let the checkpoint decide."""
+
+from deepseekserve.agent.reasons import Reason
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+
+# vLLM's names for what the field spec.engine.quantization calls otherwise.
+_NAMES = {
+    "awq": "AWQ", "awq_marlin": "AWQ", "auto_awq": "AWQ", "gptq": "GPTQ", "gptq_marlin": "GPTQ", "auto_gptq": "GPTQ",
+    "fp8": "FP8", "gguf": "GGUF", "int8": "INT8",
+}
+_DTYPES = {"float16": "Float16", "half": "Float16", "bfloat16": "BFloat16", "float32": "Float32", "float": "Float32"}
+
+
+def _auto(why: str) -> tuple[Fix, ...]:
+    return (Fix("spec.engine.quantization", "Auto", why),)
+
+
+def _missing_config(case: Case) -> Advice:
+    method = case.word("method") or case.facts.asked.get("quantization", "")
+    name = _NAMES.get(method, method) or "a quantization"
+    return Advice(
+        f"spec.engine.quantization asks for {name}, but the checkpoint is not quantized that way: it has no "
+        f"description of it.",
+        f"Set spec.engine.quantization to Auto, or spec.model.source to a checkpoint made with {name}.",
+        _auto("the checkpoint says itself whether and how it is quantized"))
+
+
+def _mismatch(case: Case) -> Advice:
+    has, asked = case.word("checkpoint", "one method"), case.word("asked", "another")
+    return Advice(f"The checkpoint is quantized with {has}, but {asked} was asked for.",
+                  "Set spec.engine.quantization to Auto.", _auto(f"the checkpoint is made with {has}"))
+
+
+def _unknown(case: Case) -> Advice:
+    method = case.first("method", "other", "choice") or "with an empty name"
+    return Advice(
+        f"This engine does not know the quantization {method}.",
+        "Set spec.engine.quantization to Auto, and remove --quantization from spec.engine.extraArgs; if the checkpoint "
+        "itself names it, choose another checkpoint or a newer spec.engine.image.", _auto("the checkpoint decides"))
+
+
+def _unsupported(case: Case) -> Advice:
+    if cache := case.first("kv", "kind"):
+        return Advice(f"The KV cache dtype {cache} cannot be used on this device.", "Set spec.engine.kvCacheDtype to "
+                                                                                    "Auto.",
+                      (Fix("spec.engine.kvCacheDtype", "Auto", f"no attention kernel takes {cache} here"),))
+    low, has, asked = case.word("min"), case.word("has"), case.facts.asked.get("quantization", "")
+    detail = f": it needs compute capability {low} and the GPU has {has}" if low and has else ""
+    method = case.first("method", "scheme") or asked
+    return Advice(
+        f"The quantization{' ' + method if method else ''} cannot run on this device or engine{detail}.",
+        "Set spec.engine.quantization to Auto; if the checkpoint itself is quantized this way, choose another "
+        "checkpoint "
+        "or another GPU.", _auto("without the flag the checkpoint runs as it is") if asked else ())
+
+
+def _dtype(case: Case) -> Advice:
+    bad = (case.first("dtype", "bad") or "bfloat16").removeprefix("torch.").lower()
+    good = case.word("good") or ("bfloat16" if bad == "float16" else "float16")
+    value = _DTYPES.get(good.lower(), good)
+    gpu, method = case.word("gpu"), case.word("method")
+    where = f"on this {gpu} GPU" if gpu else f"with the quantization {method}" if method else "here"
+    return Advice(f"The dtype {bad} cannot be used {where}.", f"Set spec.engine.dtype to {value}.",
+                  (Fix("spec.engine.dtype", value, f"{bad} cannot be used {where}"),))
+
+
+ADVICE: dict[Reason, Adviser] = {
+    Reason.QUANTIZATION_MISSING_CONFIG: _missing_config,
+    Reason.QUANTIZATION_MISMATCH: _mismatch,
+    Reason.QUANTIZATION_UNKNOWN: _unknown,
+    Reason.QUANTIZATION_UNSUPPORTED: _unsupported,
+    Reason.DTYPE_UNSUPPORTED: _dtype,
+}
