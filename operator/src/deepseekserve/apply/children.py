@@ -11,7 +11,7 @@ from deepseekserve import names
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.apply.compare import drift
 from deepseekserve.facts import Finding
-from deepseekserve.kube import AlreadyExists, Forbidden, Invalid, Key, Kind, Kube, NotFound, Object, key_of
+from deepseekserve.kube import AlreadyExists, Conflict, Forbidden, Invalid, Kind, Kube, NotFound, Object, key_of
 from deepseekserve.kube.kinds import BY_KIND, UNWATCHED_CHILDREN
 from deepseekserve.logs import fields
 from deepseekserve.observe import Cache
@@ -88,21 +88,31 @@ async def _repair(kube: Kube, cache: Cache, manifest: Object, uid: str) -> None:
     if place is None:
         cache.put(kind, live)
         return
-    await _own_as_applied(kube, kind, key, live)
+    await _own_as_applied(kube, kind, live)
     desired = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
     cache.put(kind, await kube.apply(kind, desired))
-    log.info("child applied", extra=_fields(kind, manifest) | fields(differed=place))
+    log.info("child applied", extra=_fields(kind, manifest, differed=place))
 
 
-async def _own_as_applied(kube: Kube, kind: Kind, key: Key, live: Object) -> None:
+async def _own_as_applied(kube: Kube, kind: Kind, live: Object) -> None:
     """Turn what a POST has made ours into what an apply has: else an apply could not remove a field that was POSTed."""
+    while (index := _posted(live)) is not None:
+        operations = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
+            {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"},
+        ]
+        try:
+            live = await kube.patch(kind, key_of(live), operations)
+        except Conflict:                    # its controller has just written the status
+            live = await kube.get(kind, key_of(live))
+
+
+def _posted(live: Object) -> int | None:
     for index, entry in enumerate(live["metadata"].get("managedFields") or ()):
         is_ours = entry.get("manager") == names.FIELD_MANAGER and "subresource" not in entry
         if is_ours and entry.get("operation") == "Update":
-            await kube.patch(kind, key, [
-                {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
-                {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"},
-            ])
+            return index
+    return None
 
 
 def _is_of_predecessor(metadata: Object, serve: Object) -> bool:
@@ -133,5 +143,5 @@ def _refused(kind: Kind, manifest: Object, error: Forbidden | Invalid) -> Findin
     return Finding(Reason.ADMISSION_REFUSED, what, "Change the policy, or the operator's permissions, that refuse it.")
 
 
-def _fields(kind: Kind, manifest: Object) -> dict[str, object]:
-    return fields(kind=kind.kind, key="/".join(key_of(manifest)))
+def _fields(kind: Kind, manifest: Object, **more: str) -> dict[str, object]:
+    return fields(kind=kind.kind, key="/".join(key_of(manifest)), **more)

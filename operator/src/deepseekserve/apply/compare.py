@@ -20,6 +20,8 @@ _MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 _QUANTITIES = frozenset({"limits", "requests"})        # maps of quantities
 _QUANTITY = frozenset({"sizeLimit"})
+# Maps that have one owner as a whole: a key that somebody adds to a selector is a difference.
+_ATOMIC = frozenset({("selector",), ("nodeSelector",), ("labelSelector",)})
 # Items of a list answer carry neither.
 _OF_THE_TYPE = frozenset({"apiVersion", "kind"})
 
@@ -30,7 +32,7 @@ def drift(desired: Mapping[str, Any], live: Mapping[str, Any]) -> str | None:
 
 
 def _drift(desired: Any, live: Any, path: tuple[str, ...]) -> str | None:
-    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+    if isinstance(desired, Mapping) and isinstance(live, Mapping) and path[-1:] not in _ATOMIC:
         return _first(_drift(value, live.get(key), (*path, key)) for key, value in desired.items())
     if _is_list(desired) and _is_list(live):
         return _of_lists(desired, live, path)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from deepseekserve.agent.reasons import PERMANENT, Reason
 from deepseekserve.diagnose.logtail import read_tail
-from deepseekserve.facts import Ended, Facts, Finding
+from deepseekserve.facts import Ended, Facts, Finding, PodFacts
 
 OOM_KILLED = "OOMKilled"
 # What an agent says of an engine that the kernel killed under it, when it could not see the kernel's counter.
@@ -26,17 +26,15 @@ def engine_reports_failure(facts: Facts) -> Finding | None:
 
 def engine_ended(facts: Facts) -> Finding | None:
     """An engine's container ended with an error and has not been ready since."""
-    return _gravest(replace(ended_with(pod.ended), pod=pod.name) for pod in facts.starting if _failed(pod.ended))
+    return _gravest(replace(_cause(ended), pod=pod.name) for pod in facts.starting if (ended := _failed_end(pod)))
 
 
-def _failed(ended: Ended | None) -> bool:
-    return ended is not None and (ended.code != 0 or ended.reason == OOM_KILLED)
+def _failed_end(pod: PodFacts) -> Ended | None:
+    return pod.ended if pod.ended and (pod.ended.code != 0 or pod.ended.reason == OOM_KILLED) else None
 
 
-def ended_with(ended: Ended | None) -> Finding:
-    """Say why a container ended, from the best witness."""
-    if ended is None:
-        raise ValueError("the container has not ended")
+def _cause(ended: Ended) -> Finding:
+    """Why a container ended, from the best witness."""
     told = ended.report.failure if ended.report else None
     if ended.reason == OOM_KILLED and (told is None or told.reason in _VAGUE):
         return replace(_out_of_memory(ended), log_excerpt=told.log_excerpt if told else "")

@@ -3,7 +3,7 @@
 Pure; part of diagnose. The kubelet kept at most 80 lines or 2,048 bytes of it (FallbackToLogsOnError).
 """
 
-from deepseekserve.agent.diagnosis import ExitInfo, Failure, LogReader
+from deepseekserve.agent.diagnosis import ExitInfo, LogReader
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.facts import Ended, Finding, Fix
 
@@ -15,24 +15,11 @@ def read_tail(ended: Ended) -> Finding:
     reader = LogReader()
     reader.feed(ended.message.encode(), 0.0)
     number = ended.code - _SIGNALLED if ended.code > _SIGNALLED else None
-    failure = reader.failure(ExitInfo(code=ended.code, signal=number))
-    return _finding(failure) if failure else _unknown(ended)
-
-
-def _finding(failure: Failure) -> Finding:
+    failure = reader.failure(ExitInfo(code=ended.code, signal=number)) or reader.explain(Reason.UNKNOWN)
     return Finding(
         reason=failure.reason,
         message=failure.message,
         remedy=failure.remedy,
         fixes=tuple(Fix(field=fix.field, value=fix.value, why=fix.why) for fix in failure.fixes),
         log_excerpt="\n".join(failure.lines),
-    )
-
-
-def _unknown(ended: Ended) -> Finding:
-    return Finding(
-        reason=Reason.UNKNOWN,
-        message=f"The engine's container ended with exit code {ended.code} ({ended.reason}) and left no reason.",
-        remedy="Read the log of the container's last run: kubectl logs --previous.",
-        log_excerpt=ended.message,
     )

@@ -68,11 +68,6 @@ class PodFacts:
         """Has an agent that can be asked."""
         return self.alive and self.running and bool(self.ip)
 
-    @property
-    def start_began(self) -> str:
-        """When the present start began: the end of the one before it, or else the pod's creation."""
-        return self.ended.at if self.ended else self.created
-
 
 def parse_pod(raw: Raw) -> PodFacts:
     """Read a pod as the API server returns it."""

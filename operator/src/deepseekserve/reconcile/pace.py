@@ -16,7 +16,7 @@ TROUBLE_S = 30.0
 
 def next_look(facts: Facts, outcome: Outcome = Outcome()) -> float | None:  # noqa: B008 - frozen
     """Seconds until the next look; None when every change will come as an event."""
-    waits = [_of_pod(pod, facts) for pod in facts.alive]
+    waits = [_of_pod(pod, facts) for pod in facts.current]
     waits += [WAITING_S] if outcome.waiting else []
     waits += [TROUBLE_S] if outcome.trouble else []
     return min((wait for wait in waits if wait is not None), default=None)

@@ -50,7 +50,7 @@ class Publisher:
         try:
             await self.kube.create(EVENTS, _event(serve, note, self.identity))
         except KubeError as error:
-            log.warning("event not posted", extra=_fields(serve, note) | fields(error=str(error)))
+            log.warning("event not posted", extra=_fields(serve, note, error=str(error)))
 
 
 def _count(previous: Status, status: Status) -> None:
@@ -86,5 +86,5 @@ def _event(serve: Object, note: Note, identity: str) -> Object:
     }
 
 
-def _fields(serve: Object, note: Note) -> dict[str, object]:
-    return fields(key="/".join(key_of(serve)), reason=note.reason, text=note.message)
+def _fields(serve: Object, note: Note, **more: str) -> dict[str, object]:
+    return fields(key="/".join(key_of(serve)), reason=note.reason, text=note.message, **more)

@@ -12,7 +12,8 @@ from deepseekserve.status.subject import Subject
 
 RESTARTS_BEFORE_HALT = 3
 SCALED_TO_ZERO = "ScaledToZero"          # reason of Reconciling=False: how a halt is remembered
-_HALT_NOTE = " Scaled to zero after 3 restarts; any edit of the spec starts it again."
+_HALT_NOTE = " It was scaled to zero after 3 restarts; any edit of the spec starts it again."
+_LONGEST_MESSAGE = 4096                  # of status.failure.message
 
 # Of the spec and the cluster, not of a start: looked for at every reconcile, and gone when it is not found.
 _OF_THE_SPEC = frozenset({Reason.INVALID_SPEC, Reason.DOES_NOT_FIT, Reason.NAME_CONFLICT})
@@ -31,7 +32,7 @@ def failing(
         return failure, False
     if not is_halted(previous, subject) and (facts.ready or not any(map(_is_exhausted, facts.current))):
         return failure, False
-    message = failure.message.removesuffix(_HALT_NOTE) + _HALT_NOTE
+    message = failure.message.removesuffix(_HALT_NOTE)[:_LONGEST_MESSAGE - len(_HALT_NOTE)] + _HALT_NOTE
     return failure.model_copy(update={"message": message}), True
 
 

@@ -1,0 +1,169 @@
+"""What is read of raw pods, Deployments and agents' reports."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from deepseekserve.agent.reasons import Phase, Reason
+from deepseekserve.facts import Fix, Trouble, parse_message, parse_pod, parse_refusal, parse_report
+from deepseekserve.facts.moments import moment, rfc3339, seconds_since
+from tests.unit.seen import HASH, NOW, deployment, facts, pod, raw_pod, raw_report, report
+
+# Pods
+
+def test_a_pod_that_nobody_has_looked_at_yet_is_starting_and_not_scheduled() -> None:
+    new = pod("scheduling")
+    assert (new.name, new.uid, new.revision, new.created) == ("tiny-abc", "pod-uid-1", HASH, "2026-11-24T12:00:00Z")
+    assert new.starting
+    assert not any((new.scheduled, new.running, new.ready, new.answers, new.restarts))
+    assert new.unscheduled is None
+    assert new.ended is None
+
+
+def test_what_the_scheduler_says_is_kept_with_its_time() -> None:
+    trouble = pod("unschedulable").unscheduled
+    assert trouble
+    assert trouble.reason == "Unschedulable"
+    assert "Insufficient nvidia.com/gpu" in trouble.message
+    assert trouble.since == "2026-11-24T12:00:00Z"
+
+
+def test_only_the_engines_container_counts() -> None:
+    waiting = pod("pulling")
+    assert waiting.scheduled
+    assert not waiting.running
+    assert waiting.waiting == Trouble("ContainerCreating", "")
+
+
+def test_a_running_container_with_an_address_can_be_asked() -> None:
+    assert pod("running").answers
+    assert not pod("running", ip="").answers
+    assert not pod("back-off").answers
+
+
+def test_a_ready_pod_is_alive_and_not_starting() -> None:
+    assert pod("ready").alive
+    assert not pod("ready").starting
+
+
+def test_a_pod_that_is_deleted_or_finished_is_not_alive() -> None:
+    deleted = raw_pod("ready")
+    deleted["metadata"]["deletionTimestamp"] = "2026-11-24T12:01:00Z"
+    assert not parse_pod(deleted).alive
+    assert not pod("evicted").alive
+    assert pod("finished").over == Trouble("Succeeded", "", "")
+    assert pod("evicted").over == Trouble("Evicted", "The node was low on resource: memory.", "2026-11-24T12:02:00Z")
+
+
+def test_a_termination_message_is_the_agents_report() -> None:
+    for situation in ("back-off", "terminated", "running-again"):
+        ended = pod(situation).ended
+        assert ended
+        assert ended.code == 1
+        assert ended.report
+        failure = ended.report.failure
+        assert failure
+        assert failure.reason is Reason.QUANTIZATION_MISSING_CONFIG
+        assert failure.fixes == (Fix("spec.engine.quantization", "Auto", "as the checkpoint says"),)
+
+
+def test_a_termination_message_that_is_a_log_is_no_report() -> None:
+    ended = pod("killed-with-a-log").ended
+    assert ended
+    assert ended.report is None
+    assert "unrecognized arguments" in ended.message
+
+
+def test_a_pod_without_labels_belongs_to_no_revision() -> None:
+    raw = raw_pod("ready")
+    del raw["metadata"]["labels"]
+    assert parse_pod(raw).revision == ""
+
+
+# Reports
+
+def test_a_report_tells_phase_percent_and_time() -> None:
+    loading = report("loading")
+    assert loading.phase is Phase.LOADING_WEIGHTS
+    assert (loading.percent, loading.expected_seconds, loading.ready) == (37, 42.5, False)
+    assert loading.phase_since == "2026-11-24T12:00:20Z"
+    assert loading.engine == {"version": "0.32.0"}
+    assert loading.failure is None
+
+
+def test_what_a_later_agent_says_is_understood_as_far_as_it_can_be() -> None:
+    later = report("of a later agent")
+    assert (later.phase, later.percent, later.phase_since, later.expected_seconds) == (None, 0, "", None)
+    assert (later.ready, later.engine, later.degraded) == (False, {}, "")
+    assert later.failure
+    assert later.failure.reason is Reason.UNKNOWN
+    assert later.failure.message == "A bit flipped."
+    assert later.failure.fixes == (Fix("spec.x", "", ""),)
+    other = report("of a later agent, with other fixes")
+    assert other.failure
+    assert other.failure.fixes == ()
+
+
+@pytest.mark.parametrize("raw", [None, [], "text", {}, raw_report("in another form")])
+def test_what_is_not_a_report_is_none(raw: Any) -> None:
+    assert parse_report(raw) is None
+    assert parse_message(json.dumps(raw)) is None
+
+
+@pytest.mark.parametrize(("said", "read"), [(-5, 0), (250, 100), (99, 99)])
+def test_a_percent_outside_of_its_bounds_is_brought_inside(said: int, read: int) -> None:
+    found = parse_report({"schema": 1, "percent": said})
+    assert found
+    assert found.percent == read
+
+
+# Deployments
+
+def test_a_deployment_that_cannot_create_pods_says_why() -> None:
+    refusal = parse_refusal(deployment(), HASH)
+    assert refusal
+    assert refusal.reason == "FailedCreate"
+    assert "exceeded quota" in refusal.message
+    assert refusal.since == "2026-11-24T12:00:02Z"
+
+
+def test_the_refusal_of_another_revision_or_generation_is_not_ours() -> None:
+    older = dict(deployment())
+    older["status"] = {**older["status"], "observedGeneration": 2}
+    assert parse_refusal(older, HASH) is None
+    assert parse_refusal(deployment(), "another") is None
+    assert parse_refusal(None, HASH) is None
+
+
+def test_a_deployment_that_creates_its_pods_has_no_refusal() -> None:
+    fine = dict(deployment())
+    fine["status"] = {"observedGeneration": 3, "conditions": [{"type": "ReplicaFailure", "status": "False"}]}
+    assert parse_refusal(fine, HASH) is None
+
+
+# All of it
+
+def test_pods_are_told_apart_by_revision_and_state() -> None:
+    old, new, gone = pod("ready", name="old", revision="older"), pod("running", name="new"), pod("evicted", name="gone")
+    seen = facts(old, new, gone)
+    assert [p.name for p in seen.alive] == ["old", "new"]
+    assert [p.name for p in seen.ready] == ["old"]
+    assert [p.name for p in seen.current] == ["new"]
+    assert [p.name for p in seen.starting] == ["new"]
+
+
+# Times
+
+def test_times_are_read_with_and_without_fractions_and_written_in_whole_seconds() -> None:
+    assert moment("2026-11-24T12:00:00Z") == datetime(2026, 11, 24, 12, tzinfo=UTC)
+    assert moment("2026-11-24T12:00:00") == datetime(2026, 11, 24, 12, tzinfo=UTC)
+    assert moment("2026-11-24T13:00:00.25+01:00") == datetime(2026, 11, 24, 12, 0, 0, 250000, tzinfo=UTC)
+    assert rfc3339(datetime(2026, 11, 24, 12, 0, 0, 999999, tzinfo=UTC)) == "2026-11-24T12:00:00Z"
+    assert moment("") is None
+
+
+def test_an_age_is_in_seconds_or_unknown() -> None:
+    assert seconds_since("2026-11-24T12:02:00Z", NOW) == 30
+    assert seconds_since("", NOW) is None

@@ -1,0 +1,477 @@
+"""The next status, as a function of the last one and of what was seen: conditions, phase, failure, startup, engine."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from deepseekserve.agent.reasons import Phase, Reason
+from deepseekserve.api import Condition, Status
+from deepseekserve.diagnose import diagnose
+from deepseekserve.facts import Finding, PodFacts
+from deepseekserve.status import Note, Subject, decide, notes, wanted_replicas
+from tests.unit.seen import HASH, NOW, facts, pod, report
+
+SUBJECT = Subject(
+    name="tiny", namespace="demo", generation=3, replicas=1, revision=f"tiny-{HASH}", model="tiny-qwen2",
+)
+NEW = Status()
+OLD = {"name": "tiny-old", "uid": "pod-uid-0", "revision": "older", "created": "2026-11-24T11:00:00Z"}
+INVALID = Finding(Reason.INVALID_SPEC, "spec.engine.extraArgs contradicts a field.", "Remove --port.")
+CONFLICT = Finding(Reason.NAME_CONFLICT, "The Service tiny belongs to somebody else.", "Delete it.")
+
+
+def decided(
+    *pods: PodFacts, previous: Status = NEW, subject: Subject = SUBJECT, finding: Finding | None = None,
+) -> Status:
+    seen = facts(*pods, revision=subject.revision_hash)
+    return decide(subject, previous, seen, finding or diagnose(seen))
+
+
+def later(seconds: float, *pods: PodFacts, previous: Status, subject: Subject = SUBJECT) -> Status:
+    seen = facts(*pods, now=NOW + timedelta(seconds=seconds), revision=subject.revision_hash)
+    return decide(subject, previous, seen, diagnose(seen))
+
+
+def condition(status: Status, kind: str) -> Condition:
+    return next(c for c in status.conditions if c.type == kind)
+
+
+def truths(status: Status) -> dict[str, bool]:
+    return {c.type: c.status == "True" for c in status.conditions}
+
+
+def failure_of(status: Status) -> Reason | None:
+    return status.failure.reason if status.failure else None
+
+
+def serving(previous: Status = NEW, **changes: object) -> Status:
+    return decided(pod("ready", report=report("serving"), **changes), previous=previous)
+
+
+def edited(**changes: object) -> Subject:
+    """The same resource after an edit that makes another revision."""
+    return replace(SUBJECT, generation=4, revision="tiny-9876543210", **changes)  # type: ignore[arg-type]
+
+
+def current(situation: str, **changes: object) -> PodFacts:
+    """A pod of the edited resource's revision."""
+    return pod(situation, revision="9876543210", name="tiny-new", uid="pod-uid-2", **changes)
+
+
+# Serving and starting
+
+def test_a_resource_that_was_just_made_is_pending_and_reconciling() -> None:
+    status = decided()
+    assert (status.phase, status.observed_generation) == (Phase.PENDING, 3)
+    assert truths(status) == {"Ready": False, "Reconciling": True, "Stalled": False, "Degraded": False}
+    assert status.startup
+    assert (status.startup.phase, status.startup.percent, status.startup.pod) == (Phase.PENDING, 0, None)
+    assert (status.model, status.url) == ("tiny-qwen2", "http://tiny.demo.svc:8000/v1")
+    assert (status.replicas, status.ready_replicas, status.selector) == (0, 0, "deepseekserve.io/name=tiny")
+    assert (status.current_revision, status.last_good_revision) == (f"tiny-{HASH}", None)
+
+
+def test_every_condition_speaks_of_the_generation_and_has_a_reason() -> None:
+    for status in (decided(), serving(), decided(pod("back-off")), decided(finding=INVALID)):
+        assert [c.type for c in status.conditions] == ["Ready", "Reconciling", "Stalled", "Degraded"]
+        assert all(c.reason and c.message and c.observed_generation == 3 for c in status.conditions)
+        assert not (truths(status)["Reconciling"] and truths(status)["Stalled"])
+
+
+def test_a_starting_pod_shows_phase_and_percent_in_steps_of_five() -> None:
+    status = decided(pod("running", report=report("loading")))
+    assert status.phase is Phase.LOADING_WEIGHTS
+    assert condition(status, "Ready").reason == "LoadingWeights"
+    assert status.startup
+    assert status.startup.to_dict() == {
+        "phase": "LoadingWeights", "percent": 35, "since": "2026-11-24T12:00:20Z", "pod": "tiny-abc",
+        "expectedReadyTime": "2026-11-24T12:03:12Z",
+    }
+
+
+def test_a_ready_pod_serves_and_settles() -> None:
+    status = serving(previous=decided(pod("running", report=report("loading"))))
+    assert status.phase is Phase.SERVING
+    assert truths(status) == {"Ready": True, "Reconciling": False, "Stalled": False, "Degraded": False}
+    assert (status.startup, status.failure) == (None, None)
+    assert (status.replicas, status.ready_replicas) == (1, 1)
+    assert status.last_good_revision == f"tiny-{HASH}"
+
+
+def test_nothing_changes_when_nothing_changes() -> None:
+    for situation in ("ready", "running", "back-off", "image-back-off", "scheduling", "pulling"):
+        first = decided(pod(situation))
+        assert later(60, pod(situation), previous=first) == first
+    assert later(60, previous=decided()) == decided()
+
+
+def test_a_condition_keeps_its_time_until_its_status_flips() -> None:
+    started = decided(pod("running"))
+    going_on = later(30, pod("running", report=report("loading")), previous=started)
+    assert condition(going_on, "Ready").reason != condition(started, "Ready").reason
+    assert condition(going_on, "Ready").last_transition_time == condition(started, "Ready").last_transition_time
+    served = later(60, pod("ready"), previous=going_on)
+    assert condition(served, "Ready").last_transition_time == "2026-11-24T12:03:30Z"
+    assert condition(served, "Stalled").last_transition_time == condition(started, "Stalled").last_transition_time
+
+
+def test_two_pods_asked_for_and_one_ready_is_ready_and_still_reconciling() -> None:
+    two = replace(SUBJECT, replicas=2)
+    status = decided(pod("ready"), pod("running", name="tiny-b", report=report("loading")), subject=two)
+    assert truths(status) == {"Ready": True, "Reconciling": True, "Stalled": False, "Degraded": False}
+    assert status.phase is Phase.SERVING
+    assert status.startup
+    assert status.startup.pod == "tiny-b"
+    assert status.last_good_revision is None
+
+
+def test_one_pod_too_many_is_still_reconciling() -> None:
+    status = decided(pod("ready"), pod("ready", name="tiny-b"))
+    assert condition(status, "Reconciling").status == "True"
+    assert condition(status, "Reconciling").reason == "Scaling"
+
+
+# Startup
+
+def test_the_slowest_pod_is_shown() -> None:
+    two = replace(SUBJECT, replicas=2)
+    fast = pod("running", name="a", report=report("loading"))
+    alone = decided(pod("pulling", name="b"), subject=two)
+    assert decided(fast, pod("pulling", name="b"), subject=two).startup == alone.startup
+    slow = pod("running", name="b", report=report("loading", percent=12))
+    status = decided(fast, slow, subject=two)
+    assert status.startup
+    assert (status.startup.pod, status.startup.percent) == ("b", 10)
+
+
+def test_phase_and_percent_never_go_back_during_one_start() -> None:
+    far = decided(pod("running", report=report("loading")))
+    silent = later(1, pod("running"), previous=far)
+    assert silent.startup == far.startup
+    smaller = later(1, pod("running", report=report("loading", percent=12)), previous=far)
+    assert smaller.startup == far.startup
+
+
+def test_the_expected_time_is_written_again_only_with_the_percent() -> None:
+    far = decided(pod("running", report=report("loading")))
+    same = later(7, pod("running", report=report("loading", percent=39)), previous=far)
+    assert same.startup == far.startup
+    more = later(7, pod("running", report=report("loading", percent=40)), previous=far)
+    assert more.startup
+    assert (more.startup.percent, more.startup.expected_ready_time) == (40, "2026-11-24T12:03:19Z")
+
+
+def test_an_expected_time_that_comes_late_is_written() -> None:
+    unknown = decided(pod("running", report=report("loading", expected_seconds=None)))
+    known = later(1, pod("running", report=report("loading")), previous=unknown)
+    assert known.startup
+    assert known.startup.expected_ready_time == "2026-11-24T12:03:13Z"
+
+
+def test_the_next_start_of_the_same_pod_begins_at_zero() -> None:
+    far = decided(pod("running", report=report("loading")))
+    again = later(1, pod("back-off"), previous=far)
+    assert again.startup
+    assert (again.startup.phase, again.startup.percent) == (Phase.STARTING, 0)
+    assert again.startup.since == "2026-11-24T12:01:00Z"
+    since = "2026-11-24T12:01:20Z"
+    loading = later(5, pod("running-again", report=report("loading", phase_since=since)), previous=again)
+    assert loading.startup
+    assert loading.startup.percent == 35
+    assert later(6, pod("running-again"), previous=loading).startup == loading.startup
+
+
+def test_another_pod_begins_at_zero() -> None:
+    far = decided(pod("running", report=report("loading")))
+    other = later(1, pod("scheduling", name="tiny-b"), previous=far)
+    assert other.startup
+    assert (other.startup.phase, other.startup.percent) == (Phase.SCHEDULING, 0)
+
+
+def test_serving_is_for_the_pods_ready_condition_to_say() -> None:
+    far = decided(pod("running", report=report("loading")))
+    announced = later(1, pod("running", report=report("announced")), previous=far)
+    assert announced.phase is Phase.LOADING_WEIGHTS
+    assert announced.startup
+    assert announced.startup.percent == 95
+    unready_again = decided(pod("running", report=report("announced")), previous=serving())
+    assert unready_again.phase is Phase.STARTING
+
+
+def test_a_phase_without_a_time_of_its_own_keeps_the_one_at_which_it_was_first_seen() -> None:
+    first = decided(pod("pulling"))
+    assert first.startup
+    assert first.startup.since == "2026-11-24T12:02:30Z"
+    assert later(9, pod("pulling"), previous=first).startup == first.startup
+
+
+# An older revision serves
+
+def test_while_an_older_revision_serves_ready_stays_true() -> None:
+    new = current("running", report=report("loading"))
+    status = decided(pod("ready", **OLD), new, previous=serving(), subject=edited())
+    assert status.phase is Phase.SERVING
+    assert truths(status) == {"Ready": True, "Reconciling": True, "Stalled": False, "Degraded": False}
+    assert "earlier revision" in condition(status, "Ready").message
+    assert status.startup
+    assert status.startup.pod == "tiny-new"
+    assert status.last_good_revision == f"tiny-{HASH}"
+
+
+def test_the_new_revisions_failure_degrades_what_the_old_one_serves() -> None:
+    status = decided(pod("ready", **OLD), current("back-off"), previous=serving(), subject=edited())
+    assert status.phase is Phase.SERVING
+    assert truths(status) == {"Ready": True, "Reconciling": False, "Stalled": True, "Degraded": True}
+    assert condition(status, "Degraded").reason == "QuantizationMissingConfig"
+    assert failure_of(status) is Reason.QUANTIZATION_MISSING_CONFIG
+    assert status.failure
+    assert status.failure.to_dict()["fixes"] == [
+        {"field": "spec.engine.quantization", "value": "Auto", "why": "as the checkpoint says"},
+    ]
+
+
+def test_a_failure_ends_when_its_revision_serves() -> None:
+    failed = decided(pod("ready", **OLD), current("back-off"), subject=edited())
+    mended = later(60, current("ready-after-a-restart"), previous=failed, subject=edited())
+    assert mended.failure is None
+    assert truths(mended) == {"Ready": True, "Reconciling": False, "Stalled": False, "Degraded": False}
+    assert mended.last_good_revision == "tiny-9876543210"
+
+
+def test_a_failure_ends_with_its_revision() -> None:
+    failed = decided(pod("ready", **OLD), current("back-off"), subject=edited())
+    back = later(1, pod("ready"), current("back-off"), previous=failed)
+    assert back.failure is None
+    assert truths(back)["Degraded"] is False
+
+
+# Failing
+
+def test_a_failed_start_is_told_in_ready_and_stays_told_during_the_next() -> None:
+    failed = decided(pod("oom-killed"))
+    assert failed.phase is Phase.FAILED
+    assert truths(failed) == {"Ready": False, "Reconciling": True, "Stalled": False, "Degraded": False}
+    assert condition(failed, "Ready").reason == "HostOutOfMemory"
+    replaced = later(60, pod("running", name="tiny-b", report=report("loading")), previous=failed)
+    assert (replaced.phase, failure_of(replaced)) == (Phase.FAILED, Reason.HOST_OUT_OF_MEMORY)
+    assert replaced.startup
+    assert replaced.startup.phase is Phase.LOADING_WEIGHTS
+
+
+def test_a_failure_that_only_an_edit_can_cure_stalls_at_once() -> None:
+    status = decided(pod("terminated"))
+    assert truths(status) == {"Ready": False, "Reconciling": False, "Stalled": True, "Degraded": False}
+    assert "Set spec.engine.quantization to Auto." in condition(status, "Stalled").message
+
+
+def test_what_keeps_a_pod_from_starting_is_gone_when_it_is_gone() -> None:
+    waiting = decided(pod("image-back-off"))
+    assert (waiting.phase, failure_of(waiting)) == (Phase.FAILED, Reason.IMAGE_PULL_FAILED)
+    running = later(30, pod("running", report=report("loading")), previous=waiting)
+    assert (running.phase, running.failure) == (Phase.LOADING_WEIGHTS, None)
+
+
+def test_a_failure_without_a_time_has_the_one_at_which_it_was_first_written() -> None:
+    first = decided(pod("config-error"))
+    assert first.failure
+    assert first.failure.at == "2026-11-24T12:02:30Z"
+    assert later(99, pod("config-error"), previous=first) == first
+    other = later(99, pod("config-error", name="tiny-b"), previous=first)
+    assert other.failure
+    assert other.failure.at == "2026-11-24T12:04:09Z"
+
+
+# Giving up
+
+def exhausted(**changes: object) -> PodFacts:
+    return pod("back-off", restarts=3, **changes)
+
+
+def test_after_three_restarts_of_what_only_an_edit_can_cure_nothing_shall_run() -> None:
+    assert wanted_replicas(SUBJECT, decided(pod("back-off", restarts=2))) == 1
+    halted = decided(exhausted())
+    assert wanted_replicas(SUBJECT, halted) == 0
+    assert halted.failure
+    assert halted.failure.message == (
+        "The checkpoint has no AWQ configuration. "
+        "It was scaled to zero after 3 restarts; any edit of the spec starts it again."
+    )
+    assert halted.phase is Phase.FAILED
+    assert truths(halted) == {"Ready": False, "Reconciling": False, "Stalled": True, "Degraded": False}
+
+
+def test_the_third_restart_has_its_chance() -> None:
+    assert wanted_replicas(SUBJECT, decided(pod("running-again", restarts=3))) == 1
+    dying = report("dying", failure=replace(INVALID, reason=Reason.CONTEXT_TOO_LONG))
+    assert wanted_replicas(SUBJECT, decided(pod("running-again", restarts=3, report=dying))) == 0
+
+
+def test_what_may_pass_keeps_its_pods() -> None:
+    assert wanted_replicas(SUBJECT, decided(pod("oom-killed", restarts=30))) == 1
+
+
+def test_while_another_revision_serves_nothing_is_scaled_to_zero() -> None:
+    status = decided(pod("ready", **OLD), exhausted())
+    assert wanted_replicas(SUBJECT, status) == 1
+
+
+def test_giving_up_outlasts_the_pods_and_the_operator() -> None:
+    halted = decided(exhausted())
+    gone = later(60, previous=Status.read(halted.to_dict()))
+    assert wanted_replicas(SUBJECT, gone) == 0
+    assert gone.failure == halted.failure
+    assert gone.startup is None
+    assert later(120, previous=gone) == gone
+
+
+def test_any_edit_starts_again_with_a_clean_slate() -> None:
+    halted = decided(exhausted())
+    for subject in (replace(SUBJECT, generation=4), edited()):
+        assert wanted_replicas(subject, halted) == 1
+        again = later(60, previous=halted, subject=subject)
+        assert (again.failure, again.phase) == (None, Phase.PENDING)
+        assert wanted_replicas(subject, again) == 1
+
+
+def test_an_edit_that_changes_no_pod_keeps_a_failure_that_was_not_given_up() -> None:
+    failed = decided(pod("back-off"))
+    scaled = replace(SUBJECT, generation=4, replicas=2)
+    status = later(1, pod("scheduling", name="tiny-b"), previous=failed, subject=scaled)
+    assert failure_of(status) is Reason.QUANTIZATION_MISSING_CONFIG
+
+
+def test_the_note_of_giving_up_survives_a_message_of_any_length() -> None:
+    report_ = report("dying", failure=replace(INVALID, reason=Reason.CONTEXT_TOO_LONG, message="x" * 9000))
+    halted = decided(pod("running-again", restarts=3, report=report_))
+    assert halted.failure
+    assert halted.failure.message.endswith("starts it again.")
+    assert later(9, previous=halted, subject=replace(SUBJECT, generation=4)).failure is None
+
+
+# Nothing shall run
+
+@pytest.mark.parametrize("previous", [NEW, serving(), decided(pod("back-off"))], ids=["new", "serving", "failed"])
+def test_suspended_is_not_ready_and_waits_for_nobody(previous: Status) -> None:
+    suspended = replace(SUBJECT, replicas=0)
+    status = later(1, previous=previous, subject=suspended)
+    assert status.phase is Phase.SUSPENDED
+    assert truths(status) == {"Ready": False, "Reconciling": False, "Stalled": False, "Degraded": False}
+    assert condition(status, "Ready").reason == "Suspended"
+    assert (status.failure, status.startup) == (None, None)
+    assert wanted_replicas(suspended, previous) == 0
+
+
+def test_suspended_with_pods_that_still_drain_is_reconciling() -> None:
+    status = decided(pod("ready"), previous=serving(), subject=replace(SUBJECT, replicas=0))
+    assert status.phase is Phase.SUSPENDED
+    assert truths(status) == {"Ready": False, "Reconciling": True, "Stalled": False, "Degraded": False}
+
+
+# The spec itself
+
+def test_an_invalid_spec_stalls_and_what_serves_goes_on() -> None:
+    status = decided(pod("ready"), previous=serving(), subject=replace(SUBJECT, generation=4), finding=INVALID)
+    assert status.phase is Phase.SERVING
+    assert truths(status) == {"Ready": True, "Reconciling": False, "Stalled": True, "Degraded": True}
+    assert condition(status, "Degraded").reason == "InvalidSpec"
+    assert status.observed_generation == 4
+
+
+def test_an_invalid_spec_from_the_beginning_has_failed() -> None:
+    status = decided(finding=INVALID, subject=replace(SUBJECT, revision="", model=""))
+    assert (status.phase, status.current_revision) == (Phase.FAILED, None)
+    assert condition(status, "Ready").reason == "InvalidSpec"
+
+
+def test_an_invalid_spec_of_something_suspended_has_failed_too() -> None:
+    status = decided(finding=INVALID, subject=replace(SUBJECT, replicas=0))
+    assert status.phase is Phase.FAILED
+    assert condition(status, "Ready").reason == "InvalidSpec"
+
+
+def test_an_invalid_spec_never_scales_to_zero() -> None:
+    assert wanted_replicas(SUBJECT, decided(exhausted(), finding=INVALID)) == 1
+
+
+def test_a_name_conflict_is_told_and_gone_when_it_is_gone() -> None:
+    told = decided(finding=CONFLICT)
+    assert failure_of(told) is Reason.NAME_CONFLICT
+    assert truths(told)["Reconciling"]
+    assert later(30, pod("scheduling"), previous=told).failure is None
+
+
+# The engine
+
+def test_the_engine_tells_what_it_serves() -> None:
+    engine = serving().engine
+    assert engine
+    assert engine.to_dict() == {
+        "version": "0.32.0", "maxModelLen": 4096, "kvCacheTokens": 65536, "maxConcurrency": "16.00",
+        "dtype": "bfloat16", "notes": [],
+    }
+
+
+def test_what_an_engine_said_lasts_while_nobody_says_otherwise() -> None:
+    served = serving()
+    assert later(9, pod("ready"), previous=served).engine == served.engine
+    assert later(9, pod("back-off"), previous=served).engine == served.engine
+    rolling = later(9, pod("ready", **OLD), current("scheduling"), previous=served, subject=edited())
+    assert rolling.engine == served.engine
+    assert later(9, current("scheduling"), previous=served, subject=edited()).engine is None
+    assert later(9, pod("ready", report=report("serving", engine={})), previous=served).engine == served.engine
+
+
+def test_the_current_revisions_engine_is_believed_first() -> None:
+    old = pod("ready", **OLD, report=report("announced"))
+    new = pod("ready", report=report("serving"))
+    engine = decided(old, new).engine
+    assert engine
+    assert engine.max_model_len == 4096
+
+
+def test_a_missing_chat_template_degrades_an_engine_that_serves() -> None:
+    status = decided(pod("ready", report=report("no chat template")))
+    assert truths(status) == {"Ready": True, "Reconciling": False, "Stalled": False, "Degraded": True}
+    assert condition(status, "Degraded").reason == "TokenizerError"
+    assert "no chat template" in condition(status, "Degraded").message
+    silent = later(60, pod("ready"), previous=status)
+    assert condition(silent, "Degraded") == condition(status, "Degraded")
+    assert not truths(later(60, pod("ready", report=report("serving")), previous=status))["Degraded"]
+    assert not truths(later(60, previous=status))["Degraded"]
+
+
+# What is worth an Event
+
+def reasons(previous: Status, status: Status) -> list[str]:
+    return [note.reason for note in notes(previous, status)]
+
+
+def test_every_transition_is_noted_once() -> None:
+    new = decided()
+    served = serving(previous=new)
+    assert reasons(Status(), new) == ["RolloutStarted"]
+    assert reasons(new, decided(pod("running"), previous=new)) == []
+    assert reasons(new, served) == ["Serving"]
+    assert reasons(served, served) == []
+    suspended = later(1, previous=served, subject=replace(SUBJECT, replicas=0))
+    assert reasons(served, suspended) == ["Suspended"]
+
+
+def test_a_failure_is_noted_with_its_remedy_when_it_appears() -> None:
+    new = decided()
+    failed = decided(pod("back-off"), previous=new)
+    assert notes(new, failed) == (Note(
+        "Warning", "QuantizationMissingConfig", "Diagnose",
+        "The checkpoint has no AWQ configuration. Set spec.engine.quantization to Auto.",
+    ),)
+    assert notes(failed, decided(pod("back-off", restarts=2), previous=failed)) == ()
+    halted = decided(exhausted(), previous=failed)
+    assert reasons(failed, halted) == ["ScaledToZero"]
+    assert reasons(halted, later(9, previous=halted)) == []
+
+
+def test_the_same_failure_of_another_revision_is_noted_again() -> None:
+    failed = decided(pod("ready", **OLD), pod("back-off"))
+    again = decided(pod("ready", **OLD), current("back-off"), previous=failed, subject=edited())
+    assert reasons(failed, again) == ["RolloutStarted", "QuantizationMissingConfig"]
