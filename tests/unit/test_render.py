@@ -6,7 +6,7 @@ import pytest
 
 from deepseekserve import names, render
 from deepseekserve.agent import options
-from deepseekserve.api import InvalidSpec
+from deepseekserve.api import InvalidSpec, Scheduling
 from deepseekserve.bundle import Bundle
 from deepseekserve.settings import Settings
 from tests.golden import cases
@@ -191,16 +191,14 @@ def test_readiness_is_asked_each_second_and_there_is_no_startup_probe() -> None:
     assert "startupProbe" not in only
 
 
-def test_a_spread_constraint_without_a_selector_counts_the_resources_pods() -> None:
-    (constraint,) = pod("all-fields")["topologySpreadConstraints"]
-    assert constraint["labelSelector"] == {"matchLabels": {"deepseekserve.io/name": "all-fields"}}
+def test_every_field_of_scheduling_becomes_the_pods_of_the_same_name() -> None:
+    asked = cases.raw("all-fields")["spec"]["scheduling"]
+    assert asked.keys() == {field.alias for field in Scheduling.model_fields.values()}
+    assert {name: pod("all-fields").get(name) for name in asked} == asked
 
 
-def test_a_spread_constraint_keeps_its_own_selector() -> None:
-    own = {"matchLabels": {"app": "x"}}
-    asked = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": own}
-    (constraint,) = pod("gpu", scheduling={"topologySpreadConstraints": [asked]})["topologySpreadConstraints"]
-    assert constraint == asked
+def test_a_pod_whose_scheduling_nobody_cares_about_leaves_it_to_the_cluster() -> None:
+    assert not {field.alias for field in Scheduling.model_fields.values()} & pod("gpu").keys()
 
 
 def test_an_edit_of_restarted_at_reaches_the_pods() -> None:

@@ -137,14 +137,9 @@ def _volumes(serve: DeepSeekServe, agent_config_map: str) -> list[Manifest]:
 
 
 def _scheduling(serve: DeepSeekServe) -> Manifest:
-    """Pass on what the user said: the fields of spec.scheduling are a pod's.
-
-    A spread constraint without a selector would count nothing: it gets that of the resource's pods.
-    """
+    """Pass on what the user said: the fields of spec.scheduling are a pod's, by the same names."""
     asked = serve.spec.scheduling.model_dump(mode="json", by_alias=True, exclude_none=True)
-    selector = {"labelSelector": {"matchLabels": names.labels(serve.metadata.name)}}
-    spread = [{**selector, **constraint} for constraint in asked.pop("topologySpreadConstraints", ())]
-    return {name: value for name, value in {**asked, "topologySpreadConstraints": spread}.items() if value}
+    return {name: value for name, value in asked.items() if value}
 
 
 def _present(fields: Mapping[str, Any]) -> Manifest:
