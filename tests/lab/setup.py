@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.images import Image, ensure
 from tests.cluster.tools import tool
+from tests.cluster.volumes import static_volume
+from tests.images import Image, ensure
 from tests.lab.kubectl import Kubectl, KubectlFailed, Object
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ class StepFailed(RuntimeError):
 class Lab:
     """A running cluster with the operator in it."""
 
-    provider: str
+    node: str
     kubectl: Kubectl
     helm: Path
     operator_image: str
@@ -112,6 +113,13 @@ def restricted_namespace(kubectl: Kubectl, name: str) -> None:
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
 
 
+def model_volume(lab: Lab, *, namespace: str) -> list[Object]:
+    """A static volume and its claim `models`, on a folder of the node that every user may write to."""
+    name = f"{namespace}-models"
+    path = _printed("volume", name)
+    return static_volume(name, claim="models", namespace=namespace, node=lab.node, path=path)
+
+
 def _build(say: Say) -> None:
     commands = {
         "programs": [sys.executable, "-m", "tests.cluster", "tools"],
@@ -123,11 +131,17 @@ def _build(say: Say) -> None:
 
 
 def _lab(images: dict[str, Image]) -> Lab:
-    printed = subprocess.run([sys.executable, "-m", "tests.cluster", "kubeconfig"], capture_output=True, text=True, check=True, cwd=ROOT)
-    kubectl = Kubectl(tool("kubectl"), Path(printed.stdout.strip()))
-    node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].spec.providerID}")
-    provider = "kind" if node.startswith("kind:") else "local"
-    return Lab(provider, kubectl, tool("helm"), images["operator"].name, images["engine-cpu"].name)
+    kubectl = Kubectl(tool("kubectl"), Path(_printed("kubeconfig")))
+    return Lab(_printed("node"), kubectl, tool("helm"), images["operator"].name, images["engine-cpu"].name)
+
+
+def _printed(*args: str) -> str:
+    """What `python -m tests.cluster ARGS` prints on its standard output, one line."""
+    command = [sys.executable, "-m", "tests.cluster", *args]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        raise StepFailed(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
+    return done.stdout.strip()
 
 
 def _passed_on(command: list[str], say: Say, name: str) -> None:
