@@ -15,7 +15,7 @@ IMAGE = Text("[a-zA-Z0-9][a-zA-Z0-9._/:@-]*", 1024, "set an image reference such
 ARGUMENT = Text(r"[^\x00]*", 8192, "remove the NUL character: no program can be given one")
 MAX_MODEL_LEN = AutoOr(10_000_000, (
     "set Auto, or a whole number of tokens from 1 to 10000000 without quotes or unit (write 32768, not 32k)"))
-KV_CACHE = Amount("1Mi", "1Pi", "set an amount of memory from 1Mi to 1Pi, such as 8Gi or 512Mi")
+KV_CACHE = Amount("1Ki", "1Pi", "set an amount of memory from 1Ki to 1Pi, such as 8Gi or 512Mi")
 
 ENV_RULES = (
     Rule("self.name.matches(r'^[^=\\x00]+$')", "set a name of at least one character, without =", ".name"),

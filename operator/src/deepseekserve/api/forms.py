@@ -14,6 +14,7 @@ from deepseekserve.api.group import Rule, Schema, with_rules
 from deepseekserve.quantity import parse_quantity
 
 AUTO: Final = "Auto"
+AMOUNT_CHARACTERS = 32
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Text:
 
     def check(self, value: str) -> str:
         """Return the text; raises ValueError with the advice."""
-        if not re.fullmatch(self.pattern, value):
+        if len(value) > self.most or not re.fullmatch(self.pattern, value):
             raise ValueError(self.advice)
         return value
 
@@ -104,13 +105,15 @@ class Amount:
         """Return the quantity as text; raises ValueError with the advice."""
         whole = _whole(value)
         text = str(whole) if type(whole) is int and abs(whole) < 2**63 else value
-        try:
-            amount = parse_quantity(text)
-        except (TypeError, ValueError) as error:
-            raise ValueError(self.advice) from error
-        if not parse_quantity(self.least) <= amount <= parse_quantity(self.most):
+        if not isinstance(text, str) or len(text) > AMOUNT_CHARACTERS or not self._holds(text):
             raise ValueError(self.advice)
-        return str(text)
+        return text
+
+    def _holds(self, text: str) -> bool:
+        try:
+            return parse_quantity(self.least) <= parse_quantity(text) <= parse_quantity(self.most)
+        except ValueError:
+            return False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.check)
@@ -119,7 +122,7 @@ class Amount:
         bounds = "quantity({0}).compareTo(quantity('%s')) >= 0 && quantity({0}).compareTo(quantity('%s')) <= 0"
         inside = (bounds % (self.least, self.most)).format("string(self)")
         rule = Rule(f"isQuantity(string(self)) && {inside}", self.advice)
-        return with_rules({"x-kubernetes-int-or-string": True, "maxLength": 32}, rule)
+        return with_rules({"x-kubernetes-int-or-string": True, "maxLength": AMOUNT_CHARACTERS}, rule)
 
 
 @dataclass(frozen=True)
@@ -162,8 +165,8 @@ class Keys:
         return core_schema.no_info_after_validator_function(self.check, bounded)
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
-        keys = Rule(f"self.all(key, key.matches(r'^(?:{self.text.pattern})$'))", self.text.advice)
-        return with_rules(handler(core), keys)
+        form = f"size(key) <= {self.text.most} && key.matches(r'^(?:{self.text.pattern})$')"
+        return with_rules(handler(core), Rule(f"self.all(key, {form})", self.text.advice))
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,8 @@ class Spec(Group):
             ".resources.parallelism.tensor",
         ),
         Rule(
-            f"self.engine.device != 'GPU' || !({_AUTO_TENSOR}) || {_COUNT} % self.resources.parallelism.pipeline == 0",
+            f"self.engine.device != 'GPU' || !({_AUTO_TENSOR}) || self.resources.parallelism.pipeline < 1 || "
+            f"{_COUNT} % self.resources.parallelism.pipeline == 0",
             "pipeline must divide spec.resources.gpu.count, which is 1 unless set, without a rest: change one of them, "
             "or set spec.resources.parallelism.tensor to a number",
             ".resources.parallelism.pipeline",

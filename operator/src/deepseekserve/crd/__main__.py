@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deepseekserve.crd import core, to_yaml
+from deepseekserve.crd import embedded, to_yaml
 from deepseekserve.crd.reference import page
 
 FILES = {
@@ -27,8 +27,8 @@ def main(arguments: Sequence[str]) -> int:
         "first take the schemas of core/v1 from FILE, made by `kubectl get --raw /openapi/v3/api/v1`"))
     options = parser.parse_args(arguments)
     if options.refresh_core:
-        extracted = core.extract(json.loads(options.refresh_core.read_text(encoding="utf-8")))
-        core.FILE.write_text(json.dumps(extracted, indent=1) + "\n", encoding="utf-8")
+        extracted = embedded.extract(json.loads(options.refresh_core.read_text(encoding="utf-8")))
+        embedded.FILE.write_text(json.dumps(extracted, indent=1) + "\n", encoding="utf-8")
     if options.write:
         write(options.write)
     elif not options.refresh_core:

@@ -53,8 +53,7 @@ def _groups(path: str, group: Schema, effects: Mapping[str, str]) -> Iterator[st
     plain = {name: part for name, part in fields.items() if not _has_section(name, part, effects)}
     if path != "status":
         yield f"## {path}\n\n{group['description']}\n"
-    if plain:
-        yield from _table(plain, group.get("required", ()), effects)
+    yield from _table(plain, group.get("required", ()), effects)
     yield from _rules(path, group)
     for name, part in fields.items():
         if name not in plain:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from deepseekserve.api.forms import CORE
 from deepseekserve.api.group import Schema
-from deepseekserve.crd.core import inline
+from deepseekserve.crd.embedded import inline
 
 # Reading order of a field's keys in the YAML; what is not here follows, then what is nested.
 _ORDER = ("description", "type", "format", "enum", "default", "minimum", "maximum", "minLength", "maxLength")
