@@ -1,0 +1,20 @@
+"""The chart's judges: the real Helm, and the real API server of a control plane without nodes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.chart.chart import NAMESPACE
+from tests.cluster.controlplane import ControlPlane
+from tests.lab.kubectl import Kubectl
+from tests.lab.setup import restricted_namespace
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Iterator[Kubectl]:
+    """kubectl in a namespace that enforces Pod Security `restricted`, on a control plane of these tests' own."""
+    with ControlPlane() as running:
+        kubectl = Kubectl(running.kubectl_binary, running.kubeconfig, NAMESPACE)
+        restricted_namespace(replace(kubectl, namespace="default"), NAMESPACE)
+        yield kubectl
