@@ -33,16 +33,16 @@ class Bundle:
 
 @cache
 def build() -> Bundle:
-    """Pack the installed agent; raises ValueError when it has outgrown its limit."""
+    """Pack the installed agent."""
     sources = dict(sorted(_sources(Path(__file__).parent)))
-    data = pack(sources)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"the agent's zipapp has {len(data)} bytes, allowed are {MAX_BYTES}")
-    return Bundle(data=data, hash=digest(sources))
+    return Bundle(data=pack(sources), hash=digest(sources))
 
 
-def pack(sources: Mapping[str, bytes]) -> bytes:
-    """Zip files in their given order with fixed times and modes, so that equal sources give equal bytes."""
+def pack(sources: Mapping[str, bytes], limit_bytes: int = MAX_BYTES) -> bytes:
+    """Zip files in their given order with fixed times and modes, so that equal sources give equal bytes.
+
+    Raises ValueError when the zip is larger than its limit.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in sources.items():
@@ -51,6 +51,8 @@ def pack(sources: Mapping[str, bytes]) -> bytes:
             info.create_system = 3                       # Unix, wherever this runs
             info.external_attr = 0o100644 << 16
             archive.writestr(info, content, compresslevel=9)
+    if buffer.tell() > limit_bytes:
+        raise ValueError(f"the agent's zipapp has {buffer.tell()} bytes, allowed are {limit_bytes}")
     return buffer.getvalue()
 
 

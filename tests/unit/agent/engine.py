@@ -30,7 +30,6 @@ class Plan:
     port: int = 0
     model: str = "m"
     key: str = ""
-    serve: bool = True
     exit_code: int | None = None        # end right after the log
     hang: bool = False                  # sleep after the log, with no server
     chat: int = 200
@@ -44,6 +43,10 @@ class Plan:
     ignore_term: bool = False
     orphans: int = 0                    # children in sessions of their own that outlive us
     mute: bool = False                  # completions hang
+    burn: bool = False                  # compute all the time
+    children: int = 0                   # children in our own session
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    arguments: list[str] = field(default_factory=lambda: sys.argv[2:])
     asked: list[str] = field(default_factory=list)
 
 
@@ -85,6 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/control":
             for name, value in body.items():
                 setattr(PLAN, name, value)
+            threading.Thread(target=burn, daemon=True).start()
             self.answer(200, {})
             return
         self.note(json.dumps(body))
@@ -129,6 +133,11 @@ def metrics() -> str:
             f'vllm:generation_tokens_total{{engine="0"}} {PLAN.tokens}\n')
 
 
+def burn() -> None:
+    while PLAN.burn:
+        pass
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     address_family = socket.AF_INET
@@ -143,8 +152,8 @@ def end(*_: object) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, end)
-    for _ in range(PLAN.orphans):
-        subprocess.Popen(["sleep", "3600"], start_new_session=True)
+    for number in range(PLAN.orphans + PLAN.children):
+        subprocess.Popen(["sleep", "3600"], start_new_session=number < PLAN.orphans)
     if PLAN.log:
         replay()
     if PLAN.exit_code is not None:

@@ -32,9 +32,21 @@ QUICK: Mapping[str, float] = {
 }
 _DRIVER = """
 import json, sys
+from deepseekserve.agent.diagnosis import LogReader
 from deepseekserve.agent.limits import Limits
 from deepseekserve.agent.main import main
-sys.exit(main(sys.argv[2:], Limits(**json.loads(sys.argv[1]))))
+
+class Unlucky(LogReader):
+    def feed(self, data, now):
+        raise ValueError("a line that nobody foresaw")
+
+class Stuck(LogReader):
+    def feed(self, data, now):
+        while True:
+            pass
+
+parser = {"": LogReader, "unlucky": Unlucky, "stuck": Stuck}[sys.argv[2]]
+sys.exit(main(sys.argv[3:], Limits(**json.loads(sys.argv[1])), parser))
 """
 
 
@@ -82,6 +94,7 @@ class Agent:
     environment: Mapping[str, str] = field(default_factory=dict)
     stdout: Any = None
     model: str = "m"
+    parser: str = ""
 
     def __enter__(self) -> "Agent":
         self.port = free_port()
@@ -91,7 +104,7 @@ class Agent:
         command = [w.replace("ENGINE_PORT", str(self.engine_port)) for w in self.command]
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _DRIVER, json.dumps(dict(self.limits)), "--port", str(self.port),
+                [sys.executable, "-c", _DRIVER, json.dumps(dict(self.limits)), self.parser, "--port", str(self.port),
                  "--engine-port", str(self.engine_port), "--model", self.model, "--termination-log", str(self.message),
                  *self.options, "--", *command],
                 stdout=self.stdout or out, stderr=err, cwd=self.folder,
@@ -156,11 +169,16 @@ class Agent:
         return found
 
     def control(self, **changes: object) -> Any:
-        """Change the engine's plan; return it."""
+        """Change the engine's plan, or read it, as soon as the engine listens."""
         url = f"http://127.0.0.1:{self.engine_port}/control"
         body = json.dumps(changes).encode() if changes else None
-        with urllib.request.urlopen(url, body, timeout=10) as answer:
-            return json.loads(answer.read())
+
+        def ask() -> bytes | None:
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, body, timeout=10) as answer:
+                return bytes(answer.read())
+            return None
+
+        return json.loads(until(ask, "the engine listens") or b"")
 
 
 def engine(**plan: object) -> list[str]:

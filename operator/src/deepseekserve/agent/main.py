@@ -7,20 +7,20 @@ import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from deepseekserve.agent import options, server, termination
-from deepseekserve.agent.clock import steady_clock
-from deepseekserve.agent.diagnosis import Failure
+from deepseekserve.agent.diagnosis import Failure, LogReader
 from deepseekserve.agent.launch import MissingKey, find_engine, prepare
 from deepseekserve.agent.limits import Limits
 from deepseekserve.agent.options import Options
 from deepseekserve.agent.processes import adopt_orphans, start
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.agent.report import Standing, report, termination_message
-from deepseekserve.agent.session import Session
+from deepseekserve.agent.session import Parser, Session
 from deepseekserve.agent.supervisor import Signals
 
 _SWITCH_S = 0.001            # the parser must not keep the pumps waiting for the interpreter for Python's usual 5 ms
@@ -32,20 +32,19 @@ def run() -> NoReturn:
     sys.exit(main(sys.argv[1:], Limits()))
 
 
-def main(arguments: Sequence[str], limits: Limits) -> int:
+def main(arguments: Sequence[str], limits: Limits, parser: Parser = LogReader) -> int:
     """Run the engine to its end; return the exit code."""
     chosen = options.parse(arguments)
     sys.setswitchinterval(_SWITCH_S)
     signals = Signals()
     adopt_orphans()
-    clock = steady_clock()
     try:
         listener = server.listen(chosen.port)
         launch = prepare(chosen, os.environ, _ROOT, find_engine() if chosen.guard else None)
         child = start(launch.command, launch.environment)
     except (OSError, MissingKey, ValueError) as error:
-        return _refuse(chosen, *_explain(error, chosen), now=clock())
-    outcome = Session(chosen, launch, child, clock, limits).run(signals, listener)
+        return _refuse(chosen, *_explain(error, chosen), now=time.time())
+    outcome = Session(chosen, launch, child, parser, limits).run(signals, listener)
     termination.write(chosen.termination_log, termination_message(outcome.report))
     if outcome.by_agent is not None:
         _say(outcome.by_agent)

@@ -69,9 +69,9 @@ class Joiner:
 class Reading(threading.Thread):
     """Feeds the parser from the copy and publishes `view`; ends with the copy."""
 
-    def __init__(self, copy: Copy, clock: Clock, limits: Limits) -> None:
+    def __init__(self, log: LogReader, copy: Copy, clock: Clock, limits: Limits) -> None:
         super().__init__(name="reading", daemon=True)
-        self._log = LogReader(clock())
+        self._log = log
         self._copy = copy
         self._clock = clock
         self._limits = limits

@@ -7,15 +7,15 @@ import contextlib
 import fcntl
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deepseekserve.agent.canary import Canary
 from deepseekserve.agent.cgroup import oom_kills
 from deepseekserve.agent.client import EngineClient
-from deepseekserve.agent.clock import Clock
-from deepseekserve.agent.diagnosis import ExitInfo, Failure
+from deepseekserve.agent.clock import steady_clock
+from deepseekserve.agent.diagnosis import ExitInfo, Failure, LogReader
 from deepseekserve.agent.launch import Launch
 from deepseekserve.agent.limits import Limits
 from deepseekserve.agent.options import Options
@@ -28,6 +28,8 @@ from deepseekserve.agent.report import Standing, report
 from deepseekserve.agent.server import Server
 from deepseekserve.agent.supervisor import Signals, Supervisor, exit_code
 from deepseekserve.agent.verdicts import Watchdog
+
+Parser = Callable[[float], LogReader]
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class Outcome:
 class Session:
     """One engine, from its start to its end."""
 
-    def __init__(self, options: Options, launch: Launch, child: "subprocess.Popen[bytes]", clock: Clock, limits: Limits,
-                 ) -> None:
+    def __init__(self, options: Options, launch: Launch, child: "subprocess.Popen[bytes]", parser: Parser,
+                 limits: Limits) -> None:
+        clock = steady_clock()
         self._launch = launch
-        self._child = child
         self._clock = clock
         self._limits = limits
         self._started_at = clock()
@@ -56,7 +58,7 @@ class Session:
             Pump(_widened(pipe, limits), sink, self._copy, limits.chunk_bytes)
             for pipe, sink in ((child.stdout, 1), (child.stderr, 2)) if pipe is not None
         )
-        self._reading = Reading(self._copy, clock, limits)
+        self._reading = Reading(parser(clock()), self._copy, clock, limits)
         client = EngineClient(options.engine_port, options.model, launch.key)
         self._canary = Canary(client, clock, timeout_s=2.0 * max(options.stall_seconds, limits.unresponsive_s))
         self._prober = Prober(client, self._canary, self._is_announced, clock, limits)
