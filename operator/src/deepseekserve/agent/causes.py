@@ -17,6 +17,7 @@ from deepseekserve.agent.signatures import Signature, Weight, classify
 
 _LIMIT = 64
 _REWEIGHED_LINES = 10
+_LOOKUPS_LIMIT = 5000       # of one start: a flood of new errors must not keep the parser busy for ever
 _STALE_S = 60.0             # while serving, an error so long before the death has nothing to do with it
 _STALE_BYTES = 1 << 20
 
@@ -76,6 +77,7 @@ class Causes:
     def __init__(self) -> None:
         self._all: list[Cause] = []
         self._serving = False
+        self._lookups = 0
         self._death: Cause | None = None        # the engine's own word, while it served, that it is dead
 
     @property
@@ -87,7 +89,7 @@ class Causes:
         """Forget what the start has survived: everything once it serves, before that what nobody knows."""
         self._serving = phase is Phase.SERVING
         if self._serving:
-            self._all = []
+            self._all, self._lookups = [], 0
         else:
             self._all = [c for c in self._all if c.signature is not None and c.finding.source != "torch"]
 
@@ -100,7 +102,8 @@ class Causes:
             cause = Cause(finding, phase, at, offset)
             self._make_room()
             self._all.append(cause)
-        if len(finding.lines) <= _REWEIGHED_LINES:
+        if len(finding.lines) <= _REWEIGHED_LINES and self._lookups < _LOOKUPS_LIMIT:
+            self._lookups += 1
             cause.weigh()
         if self._serving and self._death is None and cause.signature is not None and cause.signature.serving \
                 and _WORD_OF_DEATH.match(finding.text):

@@ -23,7 +23,6 @@ __all__ = ["ExitInfo", "Failure", "Fix", "LogReader"]
 _LINES_LIMIT = 12
 _LINE_CHARS = 600
 _TAIL_BYTES = 4096
-_STOPPING = ("[shutdown] API server: shutdown triggered", "Shutting down")
 
 
 @dataclass(frozen=True)
@@ -151,22 +150,22 @@ class LogReader:
 
     def _scan(self, whole: bytes, now: float) -> None:
         """Look at those of the whole lines that matter, and at all while an error is being written."""
-        at: int | None = 0
-        while at is not None and at < len(whole):
+        lines, at = b"\n" + whole, 1
+        while at < len(lines):
             if not self._evidence.busy:
-                at = next_line(whole, at, serving=self.serving_announced)
-                if at is None:
+                begin = next_line(lines, at, serving=self.serving_announced)
+                if begin is None:
                     return
-            end = whole.find(b"\n", at)
+                at = begin
+            end = lines.find(b"\n", at)
             self._count += 1
-            for one in records(whole[at:end]):
+            for one in records(lines[at:end]):
                 self._see(one, now, self._bytes + at)
             at = end + 1
 
     def _see(self, one: Record, now: float, offset: int) -> None:
         if self.serving_announced:
-            if one.level == "INFO" and one.text.startswith(_STOPPING) and not self._causes.dead:
-                self._stopping = True
+            self._stopping = self._stopping or (_is_stopping(one) and not self._causes.dead)
         else:
             self._read_start(one, now)
         finding = self._evidence.see(one, self._count)
@@ -205,6 +204,12 @@ class LogReader:
         lines = [decode(line) for line in self._tail.splitlines()[-4 * _LINES_LIMIT:]]
         kept = [line for line in lines if line.strip() and not (self.serving_announced and _is_quiet(line))]
         return tuple(kept[-_LINES_LIMIT:])
+
+
+def _is_stopping(one: Record) -> bool:
+    """Tell whether the server has begun to stop as asked; what its processes then say of each other is no failure."""
+    return one.level == "INFO" and (
+        one.text == "Shutting down" or (one.text.startswith("[shutdown]") and one.process.startswith("APIServer")))
 
 
 def _is_quiet(line: str) -> bool:

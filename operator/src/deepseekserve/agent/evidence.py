@@ -15,10 +15,11 @@ _OPEN_LIMIT = 96            # processes that may be in the middle of an error at
 _FRAMES = 6
 _STATEMENT_CHARS = 400      # a statement that is fatal by itself says so at once
 
-# `package.module.SomeError: message`; inside a traceback any dotted name may end it.
+# `SomeError: message`, `package.module.Something: message`; inside a traceback any dotted name may end it.
 _RAISED = re.compile(
     r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Interrupt|Exit|Failure|Timeout|Expired)\b"
-    r"(?:\([^)]*\))?(?::(?: |$)|$)"
+    r"(?::(?: |$)|$)"
+    r"|(?:[a-z_]\w*\.)+_?[A-Z]\w+: "
     r"|(?:Value|Assertion) (?:error|failed), "
 )
 _FINAL = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?::(?: |$)|$)")
@@ -46,8 +47,8 @@ class Finding:
     def extend(self, text: str) -> None:
         """Append a continuation line."""
         if len(self.text) < TEXT_LIMIT and len(self.lines) <= _CONTINUED_LINES:
-            self.text += "\n" + text[:TEXT_LIMIT]
-            self.lines.append(text)
+            self.text += "\n" + text.strip()[:TEXT_LIMIT]
+            self.lines.append(text[:TEXT_LIMIT])        # as it was: it may be broken within a word
 
 
 @dataclass
@@ -122,7 +123,7 @@ class Evidence:
 
     def _inside(self, state: _Open, record: Record, text: str, line: int) -> Finding | None:
         self._patience = max(self._patience, 2000)
-        if text and not text[0].isspace() and _FINAL.match(text) and "Traceback (most" not in text:
+        if _FINAL.match(text) and "Traceback (most" not in text:
             harmless, state.harmless, state.traceback = state.harmless, False, False
             if harmless:
                 self._patience = 4
@@ -140,11 +141,11 @@ class Evidence:
     def _found(self, state: _Open, record: Record, text: str, line: int, *, traced: bool = False) -> Finding:
         previous = state.finding
         if previous is not None and text.lstrip().startswith(("Value error,", "Assertion failed,")) and not traced:
-            previous.extend(text.strip())
+            previous.extend(text)
             self._adjacent = previous
             return previous
         finding = Finding(record.process, text.strip()[:TEXT_LIMIT], line, record.level, record.source,
-                          tuple(state.frames), traced, [text.strip()])
+                          tuple(state.frames), traced, [record.text.lstrip()])
         state.finding, state.frames = finding, []
         self._adjacent = finding
         self._patience = _CONTINUED_LINES * 2
@@ -162,10 +163,13 @@ class Evidence:
         self._adjacent = finding
         if not text.strip():
             return None
-        finding.extend(text.strip())
+        finding.extend(record.text)
         return finding
 
 
 def _is_error(text: str) -> bool:
-    body = text.lstrip() if text.startswith("  Value error") else text
+    """Tell whether a line is an error's last line; a document that wraps lines may have indented it."""
+    body = text.lstrip()
+    if len(text) - len(body) > 4:
+        return False
     return _RAISED.match(body) is not None or _ARGPARSE.match(body) is not None

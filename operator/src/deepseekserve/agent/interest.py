@@ -1,47 +1,73 @@
 """Which lines are worth a closer look: one regular expression over raw bytes; the rest never becomes a Python object.
 
-First filter of `diagnosis.LogReader`. A wording that contains none of these words would never be seen; a test holds
-every signature's log against that.
+First filter of `diagnosis.LogReader`; a test holds every log, every mark and every signature against it. Words begin with a
+byte that is rare in a log (a capital, a bracket, a line's begin), because the expression is only tried where such a byte
+stands: that makes the difference between 10,000 and 500,000 lines per second.
 """
 
 import re
+from collections.abc import Iterable
 
 from deepseekserve.agent.logtext import LINE_LIMIT, clip
-from deepseekserve.agent.phases import LATE, MARKS
 
+# What an error begins with, whoever writes it.
 _ERRORS = (
-    rb"Error|Exception|Exit\b|Interrupt|Failure|Timeout|Traceback|Expired|Value error|Assertion failed|rror: |Killed"
-    rb"|killed by|CANCELLED|NCCL WARN|Fatal Python|Segmentation|SIGSEGV|Bus error|terminate called|[Cc]ore dumped"
-    rb"|oom|OOM|No space left"
+    "ERROR", "CRITICAL", "Error", "Exception", "Exit", "Interrupt", "Failure", "Timeout", "Expired", "Traceback",
+    "Value error", "Assertion failed", ": error: ", "Killed", "CANCELLED", "NCCL WARN", "Fatal Python", "Segmentation",
+    "SIGSEGV", "SIGKILL", "SIGTERM", "Bus error", "\nterminate called", "\nAborted", "Core dumped", "(core dumped)",
+    "Illegal instruction", "OOM", "Out of memory", "\n{\"", ") {\"",
 )
+# Statements of errors that have lost the exception's name on their way.
 _STATEMENTS = (
-    rb"out of memory|KV cache|max seq len|uantization|float16|divisible|capability|max_model_len|cache blocks"
-    rb"|World size|Free memory|custom code|model identifier|shared memory|NUMA|exit code|exitcode|failed to start"
-    rb"|initialization failed|encountered a|output_handler|hit an exception|died|memory profiling\.|allocate memory"
-    rb"|bad_alloc"
+    "CUDA", "HIP out", "OutOf", "GPU memory", "To serve at least", "No available memory", "Cannot ", "Free memory",
+    "Available memory", "DefaultCPU", "Total number", "World size", "Not enough", "Quantization", "Unknown", "Bfloat16",
+    "FP8", "Failed to find", "User-specified", "The model's max", "The repository", "Unable to allocate", "No space left",
+    "Memory cgroup", "Engine core", "EngineDead", "Engine process", "WorkerProc", "Background loop", "Invalid", "Header",
+    "Metadata", "Offline", "NVML", "BackendCompiler",
 )
-_FACTS = (
-    rb"version|LLM engine|max model len|Maximum concurrency|chat template|store kv cache|fully optimized|so forcing"
-    rb"|default MoE|Falling back|allreduce|No platform|UnspecifiedPlatform|Casting torch|non-default args"
-    rb"|args: Namespace|native support for FP8"
+# What begins a phase, or states a fact.
+_STARTS = (
+    "API server version", "] non-default args", "] args: ", "Resolved architecture", "Using max model", "Using model weights", "Using cache dir",
+    "Using fp8 data", "LLM engine", "] rank ",
+    "Starting", "Time spent", "Loading", "Checkpoint size", "Model loading", "Warming up", "Dynamo", "Cache the graph",
+    "Compiling", "Directly load", "AOT compiled", "] torch.compile", "Memory profiling", "Initial profiling", "Profiling",
+    "Available KV", "KV cache", "# GPU blocks", "# cuda blocks", "# CPU blocks", "Capturing", "Graph capturing",
+    "Application startup", "Uvicorn running", "] init engine", "Started server", "Maximum concurrency", "No platform",
+    "UnspecifiedPlatform", "Auto-fit", "Detected that", "WARNING", "No chat template", "%|", "% ",
 )
-_MARKS = b"|".join(re.escape(words.encode()) for words in [mark.words for mark in MARKS] + [words for words, _ in LATE])
-_JSON = rb'^(?:\([^)\n]*\) )?\{"'
-_BAR = rb"%[| ]|% Completed"
+_SERVED = (
+    "ERROR", "CRITICAL", "Error", "Exception", "Traceback", "[shutdown]", "Shutting down", "CANCELLED", "EngineDead",
+)
 
-_STARTING = re.compile(b"|".join((_ERRORS, _STATEMENTS, _FACTS, _MARKS, _JSON, _BAR)), re.MULTILINE)
-_SERVING = re.compile(
-    rb"Engine|AsyncLLM|Traceback|Error: |Error$|CANCELLED|\[shutdown\]|Shutting down|Background loop|died|[Kk]illed"
-    rb"|exit code|out of memory|DeadError|" + _JSON, re.MULTILINE)
+
+def any_of(words: Iterable[bytes]) -> bytes:
+    """Return a regular expression for any of `words` that tries each common beginning once."""
+    branches: dict[int, list[bytes]] = {}
+    for word in words:
+        if not word:
+            return b""
+        branches.setdefault(word[0], []).append(word[1:])
+    parts = [re.escape(bytes([first])) + any_of(rests) for first, rests in sorted(branches.items())]
+    return parts[0] if len(parts) == 1 else b"(?:" + b"|".join(parts) + b")"
+
+
+# The banner's version stands beside a drawn block, whose last byte is rare enough.
+_STARTING = re.compile(any_of([word.encode() for word in _ERRORS + _STATEMENTS + _STARTS] + [b"\x88  version "]))
+_SERVING = re.compile(any_of([word.encode() for word in _SERVED]))
 
 
 def next_line(lines: bytes, at: int, *, serving: bool) -> int | None:
-    """Return where the next line of interest begins, at or after `at`; None when there is none."""
+    """Return where the next line of interest begins, at or after `at`; None when there is none.
+
+    `lines` begins with a newline, `at` is the begin of a line.
+    """
     pattern = _SERVING if serving else _STARTING
-    while (found := pattern.search(lines, at)) is not None:
-        begin = lines.rfind(b"\n", at, found.start()) + 1 or at
-        end = lines.find(b"\n", found.start())
-        if end - begin <= LINE_LIMIT or pattern.search(clip(lines[begin:end])):
+    while (found := pattern.search(lines, at - 1)) is not None:
+        begin = max(lines.rfind(b"\n", at - 1, found.start() + 1) + 1, at)
+        end = lines.find(b"\n", begin)
+        if end < 0:
+            return None
+        if end - begin <= LINE_LIMIT or pattern.search(b"\n" + clip(lines[begin:end])):
             return begin
         at = end + 1                    # the interesting words stand in the part of a giant line that is not kept
     return None

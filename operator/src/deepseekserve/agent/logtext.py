@@ -19,7 +19,7 @@ _GLOG = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "D": "DEBUG
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 # What other programs put before the engine's line: grep -n, docker compose, kubelet (CRI), journald.
 _FOREIGN = re.compile(
-    r"(?:[\w./-]+\.(?:log|out|err|txt)[:-])?\d+[:-](?=[\[(]|INFO |ERROR |WARNING |DEBUG |Traceback|\w+Error|  )"
+    r"(?:[\w./-]+\.(?:log|out|err|txt)[:-])?\d+(?::(?=[^\s\d]|  )|-(?=[\[(]|INFO |ERROR |WARNING |DEBUG |Traceback|  ))"
     r"|[\w.-]+ +\| ?"
     r"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?"
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.-]+\[\d+\]: "
@@ -142,7 +142,9 @@ def record(text: str) -> Record:
 def _strip_prefixes(text: str) -> tuple[str, str]:
     """Process that wrote the line, "" where it does not say, and the line without all prefixes."""
     process = ""
-    if found := _FOREIGN.match(text):
+    for _ in range(3):
+        if not (found := _FOREIGN.match(text)):
+            break
         text = text[found.end():]
     while found := _PROCESS.match(text):
         process = f"{found['name']} {found['pid']}"

@@ -40,10 +40,13 @@ ADVICE: dict[Reason, Adviser] = {
 STATEMENT = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", s.pattern) for s in TABLE if s.statement))
 
 
+_TEXT_CHARS = 2500          # an error says at its beginning what it is about
+
+
 @lru_cache(maxsize=512)
 def classify(text: str, frames: str) -> tuple[Signature, dict[str, str]] | None:
     """Return the weightiest signature that fits an error's text, the first among equals, with the values found."""
-    flat = " ".join(text.split())
+    flat = " ".join(text.split())[:_TEXT_CHARS]
     best: tuple[Signature, dict[str, str]] | None = None
     for signature in TABLE:
         if best is None or signature.weight > best[0].weight:

@@ -11,7 +11,7 @@ SIGNATURES = (
         "fail-tp64.log, GPU failure 109", statement=True),
     Signature(
         Reason.TENSOR_PARALLEL_INDIVISIBLE,
-        r"(?P<heads>\d+) is not divisible by (?P<tp>\d+)|must be divisible by (?:the )?(?:tensor[ _-]parallel|tp)"
+        r"(?P<size>\d+) is not divisible by (?P<tp>\d+)|must be divisible by (?:the )?(?:tensor[ _-]parallel|tp)"
         r"|not divisible by (?:the )?(?:tp|tensor)|(?:[Nn]umber of experts|heads).{0,60}divisible",
         "vllm#414, #52435"),
     Signature(

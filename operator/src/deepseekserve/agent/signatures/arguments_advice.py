@@ -59,14 +59,15 @@ def _unrecognized(text: str) -> Advice:
 
 
 def _indivisible(case: Case) -> Advice:
-    heads, tensor = case.number("heads"), case.number("tp")
+    heads, tensor = case.number("heads") or case.number("size"), case.number("tp")
     if not heads or not tensor:
         return Advice("The model cannot be split evenly over the number of devices asked for.",
                       "Set spec.resources.parallelism.tensor to 1, 2, 4 or 8, and spec.resources.gpu.count to match.")
     best = max(n for n in range(1, min(int(tensor), 4096) + 1) if int(heads) % n == 0)
-    return Advice(f"The model's {heads:.0f} attention heads cannot be split evenly over {tensor:.0f} devices.",
+    what = f"{heads:.0f} attention heads" if case.word("heads") else f"dimension of {heads:.0f}"
+    return Advice(f"The model's {what} cannot be split evenly over {tensor:.0f} devices.",
                   f"Set spec.resources.parallelism.tensor to {best}.",
-                  (Fix("spec.resources.parallelism.tensor", str(best), f"{heads:.0f} heads can be split by {best}"),))
+                  (Fix("spec.resources.parallelism.tensor", str(best), f"{heads:.0f} can be divided by {best}"),))
 
 
 def _not_enough_devices(case: Case) -> Advice:

@@ -15,8 +15,8 @@ SIGNATURES = (
         "GPU failures 037, 038; vllm#15295", statement=True, serving=True),
     Signature(
         Reason.ENGINE_CORE_DIED,
-        r"(?:MQ|Async)?Engine\w*DeadError|EngineCore encountered (?:a fatal error|an issue)|EngineCore hit an exception"
-        r"|AsyncLLM output_handler failed|Engine loop (?:is dead|has died)|Background loop (?:is not running"
+        r"(?:MQ|Async)?Engine\w*DeadError|EngineCore encountered\b|EngineCore hit an exception"
+        r"|AsyncLLM output_hand|Engine loop (?:is dead|has died)|Background loop (?:is not running"
         r"|has errored)"
         r"|Engine background task failed|Engine core proc(?:ess)? \S+ died|Engine is dead",
         "fail-sigkill-worker.log, GPU failures 075, 076", weight=Weight.WRAPPER, statement=True, serving=True),

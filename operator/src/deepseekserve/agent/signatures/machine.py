@@ -43,7 +43,7 @@ SIGNATURES = (
         r"NCCL error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|ncclInvalidUsage|ncclInvalidArgument"
         r"|NCCL (?:communicator|operation|version)|DistBackendError|unhandled (?:system|cuda) error"
         r"|ProcessGroupNCCL.{0,120}(?:[Tt]imeout|[Ee]xception)|Watchdog caught collective operation timeout",
-        "vllm#10626, #6574"),
+        "vllm#10626, #6574", weight=Weight.LIKELY),
     Signature(
         Reason.NCCL_ERROR,
         r"DistNetworkError|DistStoreError|ncclRemoteError|client socket has (?:failed|timed out)|wait for clients"

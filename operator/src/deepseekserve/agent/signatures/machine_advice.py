@@ -5,8 +5,8 @@ from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
 
 
 def _driver(case: Case) -> Advice:
-    version = case.word("version")
-    supports = f" (it supports CUDA {version})" if version else ""
+    version = case.number("version")
+    supports = f" (it supports CUDA {version // 1000:.0f}.{version % 1000 // 10:.0f})" if version else ""
     return Advice(
         f"The node's GPU driver does not work with this engine{supports}: it is missing in the container, too old, "
         f"or broken.",

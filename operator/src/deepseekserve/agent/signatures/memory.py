@@ -31,7 +31,7 @@ SIGNATURES = (
     Signature(
         Reason.CUDA_OUT_OF_MEMORY,
         r"CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|hipErrorOutOfMemory"
-        r"|[Nn]ot enough GPU memory|cuMemCreate.{0,60}out of memory|CUBLAS_STATUS_ALLOC_FAILED"
+        r"|Failed to load model - not enough GPU memory|cuMemCreate.{0,60}out of memory|CUBLAS_STATUS_ALLOC_FAILED"
         r"|torch\.(?:cuda\.)?OutOfMemoryError|^OutOfMemoryError:",
         "torch; gpu_model_runner.py", statement=True),
     Signature(

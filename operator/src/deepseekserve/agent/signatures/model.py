@@ -55,7 +55,7 @@ SIGNATURES = (
         "vllm-omni#2616", weight=Weight.LIKELY),
     Signature(
         Reason.CORRUPT_MODEL,
-        r"Error while deserializing header: ?(?P<what>[\w ,]+)"
+        r"(?:SafetensorError: )?Error while deserializing header: ?(?P<what>[\w ,]+)"
         r"|SafetensorError: (?!.*(?:No such file|[Pp]ermission|os error))(?P<kind>[\w ,]+)"
         r"|(?P<variant>MetadataIncompleteBuffer|InvalidHeader\w*|HeaderTooLarge|HeaderTooSmall|InvalidOffset"
         r"|TensorInvalidInfo)",

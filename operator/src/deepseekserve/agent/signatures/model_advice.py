@@ -32,6 +32,9 @@ def _model_not_found(case: Case) -> Advice:
         return Advice(f"The folder {folder} holds no weights.",
                       "Finish the download of the model into that folder, or correct spec.model.source.")
     name = shorten(case.first("model", "name", "path", "where"), 160)
+    if re.search(r"\.(?:json|safetensors|bin|pt|gguf|model)$", name):
+        return Advice(f"The file {name} does not exist.",
+                      "Put the missing file into the model's folder (download it again), or correct spec.model.source.")
     what = f"The model {name}" if name else "The model"
     return Advice(f"{what} does not exist: there is no such folder with a config.json, nor such a repository.",
                   "Correct spec.model.source: for pvc:// the path inside the claim, for hf:// owner/name and revision.")
