@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,23 +56,29 @@ CHAT_TEMPLATE = """\
 
 
 def main() -> int:
-    """Make the model, then let everybody read it: the engine's user need not be the one who made it."""
+    """Make the model and print how large it is."""
     options = parse(sys.argv[1:])
     os.umask(0o022)
     logging.disable_progress_bar()
-    options.folder.mkdir(parents=True, exist_ok=True)
     random.seed(options.seed)
     torch.manual_seed(options.seed)
     tokenizer = make_tokenizer()
     model = make_model(tokenizer, options)
-    tokenizer.save_pretrained(options.folder)
-    model.save_pretrained(options.folder)
-    generation(tokenizer).save_pretrained(options.folder)
-    for file in options.folder.iterdir():
-        file.chmod(0o644)  # transformers gives the weights mode 0600
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix=".new-") as scratch:
+        for part in (tokenizer, model, generation(tokenizer)):
+            part.save_pretrained(scratch)
+        publish(Path(scratch), options.folder)
     size = f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens, {options.positions} positions"
     print(f"{options.folder}: {size}")
     return 0
+
+
+def publish(made: Path, folder: Path) -> None:
+    """Move the files to their place, config.json last: an engine that looks too early finds no model, not a part."""
+    for file in sorted(made.iterdir(), key=lambda f: f.name == "config.json"):
+        file.chmod(0o644)  # transformers gives the weights mode 0600, but others may have to read them
+        file.rename(folder / file.name)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

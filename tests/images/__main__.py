@@ -28,7 +28,7 @@ def show(command: str, name: str) -> None:
         image = ensure(name)
         print(image.name, image.archive, flush=True)
     else:
-        image = find(name)
+        image = find(RECIPES[name])
         print(image.name if command == "name" else image.archive)
 
 

@@ -80,7 +80,7 @@ class Buildah:
         if marked in self._names():
             return
         say(f"base: {base.BASE} from Debian packages, since no Docker daemon answers (cold: 1 minute)")
-        with tempfile.TemporaryDirectory(dir=self.storage.parent, prefix=".base-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.storage.parent, prefix=".build-") as folder:
             base.make_context(Path(folder))
             self._buildah("bud", "--isolation=chroot", "--tag", marked, "--tag", base.BASE, folder)
         self._forget_others(marked)

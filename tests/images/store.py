@@ -4,8 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.cluster.errors import ClusterError
@@ -16,6 +15,7 @@ from tests.images.builders import choose
 from tests.images.recipe import RECIPES, Recipe
 
 KEEP = 2  # archives of one image: this checkout's and one more
+SCRATCH = ".build-"
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,17 @@ class Image:
 
 def ensure(name: str) -> Image:
     """The image `name` with its archive, built when it is missing; raises ClusterError when that fails."""
-    image = find(name)
+    image = find(RECIPES[name])
     if not image.archive.exists():
-        with locked(image.archive.parent / "lock", "building images"):
-            if not image.archive.exists():
-                _build(RECIPES[name], image)
+        with locked(folder() / "lock", "building images"):
+            image = _build(RECIPES[name])
     os.utime(image.archive)  # the most recently used are kept
     return image
 
 
-def find(name: str) -> Image:
+def find(recipe: Recipe) -> Image:
     """Name and archive of an image as this checkout would build it, whether it exists or not."""
-    recipe = RECIPES[name]
-    return Image(recipe.image(), folder() / f"{name}-{recipe.key()}.tar")
+    return Image(recipe.image(), folder() / f"{recipe.name}-{recipe.key()}.tar")
 
 
 def folder() -> Path:
@@ -48,29 +46,40 @@ def folder() -> Path:
     return cache() / "images"
 
 
-def _build(recipe: Recipe, image: Image) -> None:
-    _check_space(recipe)
-    began = time.monotonic()
-    say(f"{recipe.name}: building {image.name} (cold, on two cores: {recipe.expect})")
-    with tempfile.TemporaryDirectory(dir=folder(), prefix=".build-") as scratch:
+def _build(recipe: Recipe) -> Image:
+    """Build from a copy of the files and name it after the copy, whatever is edited meanwhile; the lock is ours."""
+    _clean()
+    with tempfile.TemporaryDirectory(dir=folder(), prefix=SCRATCH) as scratch:
         context, archive = Path(scratch, "context"), Path(scratch, "archive.tar")
         recipe.stage(context)
+        image = find(replace(recipe, context=context))
+        if image.archive.exists():  # by who held the lock before
+            return image
+        _check_space(recipe)
+        began = time.monotonic()
+        say(f"{recipe.name}: building {image.name} (cold, on two cores: {recipe.expect})")
         choose(folder()).build(image.name, context, recipe.dockerfile, archive)
         archive.rename(image.archive)
     size_mb = image.archive.stat().st_size / 1e6
     say(f"{recipe.name}: built in {time.monotonic() - began:.0f} s, {size_mb:.0f} MB, kept in {image.archive}")
-    prune(sorted(folder().glob(f"{recipe.name}-????????????.tar"), key=lambda a: a.stat().st_mtime))
+    _prune(recipe)
+    return image
 
 
-def prune(archives: Sequence[Path]) -> None:
-    """Remove all but the last few of these archives, given oldest first."""
-    for old in archives[:-KEEP]:
+def _prune(recipe: Recipe) -> None:
+    """Remove all archives of an image but those used last."""
+    kept = sorted(folder().glob(f"{recipe.name}-{'?' * 12}.tar"), key=lambda archive: archive.stat().st_mtime)
+    for old in kept[:-KEEP]:
         old.unlink(missing_ok=True)
 
 
-def _check_space(recipe: Recipe) -> None:
-    for left in folder().glob(".b*-*"):  # scratch folders of builds that were killed; the lock is ours
+def _clean() -> None:
+    """Remove what builds that were killed have left."""
+    for left in folder().glob(f"{SCRATCH}*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_space(recipe: Recipe) -> None:
     free_gib = shutil.disk_usage(folder()).free / 2**30
     if free_gib < recipe.free_gib:
         raise ClusterError(
