@@ -12,10 +12,11 @@ class Limits:
 
     tick_s: float = 0.1                       # how often the supervisor looks, beside every signal
 
-    chunk_bytes: int = 128 * 1024             # one read from the engine
+    chunk_bytes: int = 1024 * 1024            # one read from the engine, at most
     pipe_bytes: int = 1024 * 1024             # asked of the kernel for the engine's pipes; less is fine
     copy_bytes: int = 2 * 1024 * 1024         # what may wait for the parser before the copy (never the log) gets a gap
     line_bytes: int = 256 * 1024              # a longer line goes to the parser in pieces
+    feed_bytes: int = 8 * 1024                # one call of the parser: a search holds the interpreter, pumps wait
     settle_s: float = 0.1                     # silence after which an unfinished line is shown to the parser
     view_s: float = 0.05                      # the parser's results are published at most this often
     parser_hung_s: float = 30.0               # a parser silent for this long counts as broken

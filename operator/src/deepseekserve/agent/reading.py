@@ -127,9 +127,9 @@ class Reading(threading.Thread):
         self._publish()
 
     def _feed(self, data: bytes) -> None:
-        if data:
+        for at in range(0, len(data), self._limits.feed_bytes):
             self._beat = self._clock()
-            self._log.feed(data, self._beat)
+            self._log.feed(data[at:at + self._limits.feed_bytes], self._beat)
 
     def _publish(self) -> None:
         log, now = self._log, self._clock()
