@@ -1,5 +1,6 @@
 """Brings the chain up, step by step, each step idempotent and timed: tools and images, cluster, loaded images, chart."""
 
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "deepseekserve"
 OPERATOR_NAMESPACE = "deepseekserve-system"
 RELEASE = "deepseekserve"
+CLUSTER = (sys.executable, "-m", "tests.cluster", "--name", os.environ.get("DSS_CLUSTER", "dss"))
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
 
 Say = Callable[[str], None]
@@ -70,8 +72,8 @@ def bring_up(*, provider: str = "auto", node_image: str | None = None, say: Say 
 def bring_up_in(steps: Steps, *, provider: str, node_image: str | None = None) -> Lab:
     """`bring_up` with the caller's own Steps, so that it can show how long each took."""
     steps.run("programs and images (built side by side, kept for the next run)", lambda: _build(steps.say))
-    options = ["--provider", provider, "--gpus", "2"] + (["--image", node_image] if node_image else [])
-    steps.run("cluster up", lambda: cluster(steps.say, "up", *options))
+    options = ["--gpus=2", *([f"--image={node_image}"] if node_image else [])]
+    steps.run("cluster up", lambda: cluster(steps.say, f"--provider={provider}", "up", *options))
     images = {name: ensure(name) for name in ("operator", "engine-cpu")}
     steps.run("images into the cluster", lambda: [cluster(steps.say, "load", str(i.archive)) for i in images.values()])
     lab = steps.run("find the cluster", lambda: _lab(images))
@@ -81,7 +83,7 @@ def bring_up_in(steps: Steps, *, provider: str, node_image: str | None = None) -
 
 def cluster(say: Say, *args: str) -> None:
     """Run `python -m tests.cluster ARGS`, its progress lines passed on."""
-    _passed_on([sys.executable, "-m", "tests.cluster", *args], say, "cluster")
+    _passed_on([*CLUSTER, *args], say, "cluster")
 
 
 def install(lab: Lab, *more: str) -> None:
@@ -137,7 +139,7 @@ def _lab(images: dict[str, Image]) -> Lab:
 
 def _printed(*args: str) -> str:
     """What `python -m tests.cluster ARGS` prints on its standard output, one line."""
-    command = [sys.executable, "-m", "tests.cluster", *args]
+    command = [*CLUSTER, *args]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         raise StepFailed(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")

@@ -11,6 +11,7 @@ import signal
 import sys
 import uuid
 from dataclasses import replace
+from typing import Any, cast
 
 import kopf
 
@@ -81,7 +82,9 @@ async def lead(kube: Kube, chosen: Settings) -> None:
         watch = Watch(kube, cache, queue.add, resync_s=chosen.resync_seconds)
         await watch.prime()
         handlers.bind(watch, queue.run(), watch.keep())
-        await kopf.operator(settings=handlers.settings(), standalone=True, clusterwide=True)
+        # Without an identity kopf asks for the user's name, and the pod's uid has none.
+        identity = cast(Any, chosen.identity)
+        await kopf.operator(settings=handlers.settings(), standalone=True, clusterwide=True, identity=identity)
 
 
 async def wait_for_crd(kube: Kube) -> None:
