@@ -1,7 +1,7 @@
 """Equips a cluster beyond plain Kubernetes, the same on both providers: GPUs that are not there, nodes made of air."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,7 @@ def advertise_gpus(kubectl: Sequence[str], node: str, count: int) -> None:
 def add_fake_nodes(kubectl: Sequence[str], file: Path) -> list[str]:
     """Create or update the Node objects of a file as nodes made of air; returns their names."""
     dry_run = ("create", "--dry-run=client", "--output=json", f"--filename={file.absolute()}")
-    read = json.loads(run([*kubectl, *dry_run]))
-    nodes = [as_fake(n) for n in read.get("items", [read])]
+    nodes = [as_fake(node) for node in _objects(run([*kubectl, *dry_run]))]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": nodes})
     run([*kubectl, "apply", "--server-side", "--force-conflicts", "--filename=-"], stdin=text)
     run([*kubectl, "apply", "--server-side", "--force-conflicts", "--subresource=status", "--filename=-"], stdin=text)
@@ -58,3 +57,12 @@ def kwok_command(kwok: Path, kubeconfig: Path) -> list[str]:
         str(kwok), f"--kubeconfig={kubeconfig}", "--manage-all-nodes=false",
         f"--manage-nodes-with-annotation-selector={FAKE}=fake",
     ]
+
+
+def _objects(text: str) -> Iterator[Object]:
+    """The objects that kubectl printed, one after another."""
+    decoder = json.JSONDecoder()
+    while text := text.lstrip():
+        found, end = decoder.raw_decode(text)
+        text = text[end:]
+        yield from found.get("items", [found])

@@ -80,8 +80,9 @@ class Local:
         """End every process, namespace, mount, interface and control group; files stay."""
         everyone = self.processes
         everyone.end(["kubelet", "kwok"], patience_s=5)
-        end_pids(self.groups.pids("kubepods"), patience_s=3)
-        everyone.end([c for c in COMPONENTS if c != "etcd"], patience_s=5)
+        end_pids(self.groups.pids("kubepods"), patience_s=2)
+        # The API server would wait a minute for its watchers; it has no state, so it need not end in good order.
+        everyone.end([c for c in COMPONENTS if c != "etcd"], patience_s=1)
         everyone.end(["etcd"], patience_s=5)
         while left := sorted({*(p.pid for p in everyone.all()), *self.groups.pids()}):
             end_pids(left, patience_s=1)

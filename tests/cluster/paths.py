@@ -1,6 +1,7 @@
 """Turns a cluster's name and the environment into folders, whatever the checkout and the current folder."""
 
 import os
+import pwd
 import re
 from pathlib import Path
 
@@ -11,10 +12,15 @@ NAME = re.compile(r"[a-z]([-a-z0-9]{0,18}[a-z0-9])?")
 
 
 def cache() -> Path:
-    """Where built programs and archives are kept, shared by every checkout and cluster."""
+    """Where built programs and archives are kept, shared by every checkout and cluster.
+
+    Where HOME is not the account's own (sudo, wrappers that isolate a tool), a cache that the account has is used.
+    """
     if configured := os.environ.get("DSS_CACHE"):
         return Path(configured).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepseekserve"
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepseekserve"
+    accounts = Path(pwd.getpwuid(os.geteuid()).pw_dir) / ".cache" / "deepseekserve"
+    return accounts if accounts.exists() and not own.exists() else own
 
 
 def states() -> Path:
