@@ -1,4 +1,4 @@
-"""What counts as drift of a child: fields that we render and the live object lacks or has otherwise, and nothing else."""
+"""What counts as drift of a child: a field that we render and the live object lacks or has otherwise; nothing else."""
 
 import copy
 from typing import Any

@@ -11,7 +11,18 @@ from deepseekserve import names
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.apply.compare import drift
 from deepseekserve.facts import Finding
-from deepseekserve.kube import AlreadyExists, Conflict, Forbidden, Invalid, Kind, Kube, NotFound, Object, key_of
+from deepseekserve.kube import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Kind,
+    Kube,
+    NamespaceTerminating,
+    NotFound,
+    Object,
+    key_of,
+)
 from deepseekserve.kube.kinds import BY_KIND, UNWATCHED_CHILDREN
 from deepseekserve.logs import fields
 from deepseekserve.observe import Cache
@@ -23,7 +34,7 @@ class Outcome(NamedTuple):
     """What stood in the way: something to be told, or something that passes by itself."""
 
     trouble: Finding | None = None
-    waiting: bool = False             # an object of a deleted predecessor, or one that is being deleted
+    waiting: bool = False             # for an object of a predecessor, or one or a namespace that is being deleted
 
     @property
     def complete(self) -> bool:
@@ -37,6 +48,8 @@ async def apply(kube: Kube, cache: Cache, serve: Object, manifests: Iterable[Obj
         kind = BY_KIND[manifest["kind"]]
         try:
             outcome = await _settle(kube, cache, serve, manifest)
+        except NamespaceTerminating:
+            return Outcome(waiting=True)
         except (Forbidden, Invalid) as error:
             return Outcome(_refused(kind, manifest, error))
         if not outcome.complete:
@@ -47,7 +60,9 @@ async def apply(kube: Kube, cache: Cache, serve: Object, manifests: Iterable[Obj
 async def _settle(kube: Kube, cache: Cache, serve: Object, manifest: Object) -> Outcome:
     kind, owner = BY_KIND[manifest["kind"]], key_of(serve)
     live = cache.child(kind, owner, manifest["metadata"]["name"])
-    if live is None:
+    # Nobody tells when a ConfigMap or a ControllerRevision of a predecessor is gone: trying is the only way to know.
+    is_news = live and kind in UNWATCHED_CHILDREN and not names.is_ours(live["metadata"], serve["metadata"]["uid"])
+    if live is None or is_news:
         try:
             cache.put(kind, await kube.create(kind, manifest))
         except AlreadyExists:

@@ -11,6 +11,7 @@ from deepseekserve.kube.errors import (
     Gone,
     Invalid,
     KubeError,
+    NamespaceTerminating,
     NotFound,
     TooManyRequests,
     Unreachable,
@@ -19,5 +20,5 @@ from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
 
 __all__ = [
     "AlreadyExists", "Conflict", "Forbidden", "Gone", "Invalid", "Key", "Kind", "Kube", "KubeError", "Listing",
-    "NotFound", "Object", "TooManyRequests", "Unreachable", "connect", "key_of",
+    "NamespaceTerminating", "NotFound", "Object", "TooManyRequests", "Unreachable", "connect", "key_of",
 ]

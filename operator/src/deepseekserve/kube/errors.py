@@ -3,7 +3,9 @@
     KubeError
         Unreachable        no answer at all, or not in time
         Refused            an answer with a code of 400 or above
-            NotFound  AlreadyExists  Conflict  Forbidden  Gone  Invalid  TooManyRequests
+            NotFound  AlreadyExists  Conflict  Gone  Invalid  TooManyRequests
+            Forbidden
+                NamespaceTerminating
 
 Raised by `kube.client`; the work queue backs off on all of them, and honours `retry_after_s`.
 """
@@ -50,6 +52,10 @@ class Forbidden(Refused):
     """Our ServiceAccount may not do this, or admission refused it (403)."""
 
 
+class NamespaceTerminating(Forbidden):
+    """Nothing can be made any more in a namespace that is being deleted (403)."""
+
+
 class Gone(Refused):
     """The resource version or the continue token is too old (410)."""
 
@@ -71,4 +77,7 @@ def refusal(request: str, code: int, status: Mapping[str, Any]) -> Refused:
     """The exception for an answer; `status` is its body, a metav1.Status where the server sent one."""
     if code == 409 and status.get("reason") == "AlreadyExists":
         return AlreadyExists(request, code, status)
+    causes = (status.get("details") or {}).get("causes") or ()
+    if code == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+        return NamespaceTerminating(request, code, status)
     return _BY_CODE.get(code, Refused)(request, code, status)

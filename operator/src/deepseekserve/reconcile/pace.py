@@ -9,7 +9,7 @@ from deepseekserve.facts import Facts, PodFacts
 from deepseekserve.facts.moments import seconds_since
 
 STARTING_S = 1.0
-WAITING_S = 1.0
+WAITING_S = 2.0
 SILENT_S = 10.0
 TROUBLE_S = 30.0
 

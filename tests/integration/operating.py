@@ -1,0 +1,293 @@
+"""The operator as a real process, and engine pods as the API server sees them: what the operator's tests drive.
+
+No pod ever runs here. What a kubelet would write into a pod's status the tests write, through the real API; agents are
+small HTTP servers on loopback addresses that stand as the pods' IPs.
+"""
+
+import http.server
+import itertools
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from deepseekserve import names
+from tests.lab.kubectl import Kubectl, Object
+
+ROOT = Path(__file__).parents[2]
+CRD = ROOT / "crds" / "deepseekserve.yaml"
+PATIENCE_S = 30.0          # for what takes a second on an idle machine
+T = TypeVar("T")
+
+# Loopback addresses of this run's agents; two runs on one machine begin at different places.
+_ADDRESSES = (f"127.{os.getpid() % 200 + 20}.{n // 250}.{n % 250 + 1}" for n in itertools.count())
+
+
+def eventually(look: Callable[[], T | None], what: str, timeout_s: float = PATIENCE_S) -> T:
+    """The first answer of `look` that is true; raises AssertionError after the time."""
+    deadline, pause = time.monotonic() + timeout_s, threading.Event()
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:.0f} s"
+        pause.wait(0.05)
+
+
+@dataclass
+class Operator:
+    """`python -m deepseekserve` against a control plane; `identity` is the Lease holder's name."""
+
+    kubectl: Kubectl
+    log: Path
+    identity: str = "operator-1"
+    namespace: str = "default"
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it, and return when it answers its probes."""
+        self.port = free_port()
+        environ = {
+            **self.kubectl.env(), "PYTHONPATH": str(ROOT / "operator" / "src"), "DSS_HTTP_PORT": str(self.port),
+            "DSS_IDENTITY": self.identity, "DSS_NAMESPACE": self.namespace, "DSS_LEASE_SECONDS": "5", **self.settings,
+        }
+        environ.pop("KUBERNETES_SERVICE_HOST", None)
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-W", "error::DeprecationWarning", "-m", "deepseekserve"]
+            self.process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+        eventually(lambda: self.answers("/readyz") or self.has_ended(), "the operator's probes", 60)
+        assert not self.has_ended(), self.says()
+
+    def answers(self, path: str) -> str:
+        """The body of a page of its HTTP server; empty while there is none."""
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+        return ""
+
+    def has_ended(self) -> bool:
+        """Tell whether the process is gone."""
+        return self.process is None or self.process.poll() is not None
+
+    def leads(self) -> bool:
+        """Tell whether it holds the Lease."""
+        return self.count("deepseekserve_leader") == 1
+
+    def count(self, metric: str, **labels: str) -> float:
+        """Sum of a metric's samples that carry these labels."""
+        total = 0.0
+        for line in self.answers("/metrics").splitlines():
+            name, _, value = line.rpartition(" ")
+            if re.match(rf"{metric}(\{{|$)", name) and all(f'{k}="{v}"' in name for k, v in labels.items()):
+                total += float(value)
+        return total
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process
+        self.process.terminate()
+        return self.process.wait(timeout=PATIENCE_S)
+
+    def says(self) -> str:
+        """What it has logged so far."""
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def running(operator: Operator) -> Iterator[Operator]:
+    """The operator started, and killed at the end."""
+    operator.start()
+    try:
+        eventually(operator.leads, "the operator leads", 60)
+        yield operator
+    finally:
+        operator.kill()
+
+
+def install_crd(kubectl: Kubectl) -> None:
+    """Apply the CRD and wait until it is served."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+    kubectl("wait", "--for=condition=Established", f"crd/{names.PLURAL}.{names.GROUP}", "--timeout=30s")
+
+
+def resource(name: str, **spec: Any) -> Object:
+    """A DeepSeekServe that asks for a CPU engine, with more or other groups of the spec."""
+    asked = {"model": {"source": "pvc://models/tiny"}, "engine": {"device": "CPU"}, "resources": {"memory": "4Gi"}}
+    return {
+        "apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": name}, "spec": {**asked, **spec},
+    }
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# Agents
+
+class Agent:
+    """What listens on a pod's agent port: GET /status answers `report`, whatever it is at that moment."""
+
+    def __init__(self) -> None:
+        self.report: Object = starting()
+        self.address = ""
+        self._server = self._bind()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self) -> None:
+        """Refuse connections from now on."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _bind(self) -> http.server.ThreadingHTTPServer:
+        agent = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps(agent.report).encode()
+                self.send_response(200 if self.path == "/status" else 404)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        while True:
+            self.address = next(_ADDRESSES)
+            with suppress(OSError):
+                return http.server.ThreadingHTTPServer((self.address, names.AGENT_PORT), Handler)
+
+
+def now() -> str:
+    """The present second as Kubernetes writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def precisely_now() -> str:
+    """The present moment as agents write it."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{time.time_ns() % 10**9 // 10**3:06}Z"
+
+
+def starting(phase: str = "Starting", percent: int = 0, **more: Any) -> Object:
+    """A report of an engine on its way."""
+    return {
+        "schema": 1, "phase": phase, "percent": percent, "phaseSince": now(), "startedAt": now(), "expectedSeconds": 30,
+        "ready": False, "engine": {}, "failure": None, "exitCode": None, "degraded": None, **more,
+    }
+
+
+def serving(**more: Any) -> Object:
+    """A report of an engine that answers."""
+    engine = {"version": "0.32.0", "maxModelLen": 4096}
+    return starting("Serving", 100, expectedSeconds=0, ready=True, engine=engine, **more)
+
+
+def failing(reason: str, message: str = "It failed.") -> Object:
+    """A report of an engine that has failed just now."""
+    return starting("LoadingWeights", 35, failure={
+        "reason": reason, "message": message, "remedy": "Mend it.", "fixes": [], "at": precisely_now(),
+        "logExcerpt": "the decisive line",
+    })
+
+
+# Pods
+
+@dataclass
+class Pod:
+    """One engine pod that a real Deployment made, and the part of its kubelet, played through the API."""
+
+    kubectl: Kubectl
+    name: str
+    agent: Agent
+    restarts: int = 0
+
+    def schedule(self) -> None:
+        """A node was found, and the image is being pulled."""
+        self._write("Pending", ready=False, state={"waiting": {"reason": "ContainerCreating"}})
+
+    def wait(self, reason: str, message: str) -> None:
+        """The container cannot be made, for a reason in Kubernetes' words."""
+        self._write("Pending", ready=False, state={"waiting": {"reason": reason, "message": message}})
+
+    def run(self) -> None:
+        """The container runs, and its agent answers."""
+        self._write("Running", ready=False, state={"running": {"startedAt": now()}})
+
+    def serve(self, report: Object | None = None) -> None:
+        """The agent says that it serves, and the kubelet's probe believes it."""
+        self.agent.report = report or serving()
+        self._write("Running", ready=True, state={"running": {"startedAt": now()}})
+
+    def fail(self, message: str, *, code: int = 1, reason: str = "Error") -> None:
+        """The container ended with this termination message and is to be restarted after a back-off."""
+        self.restarts += 1
+        ended = {"exitCode": code, "reason": reason, "message": message, "startedAt": now(), "finishedAt": now()}
+        waiting = {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}
+        self._write("Running", ready=False, state={"waiting": waiting}, lastState={"terminated": ended})
+
+    def _write(self, phase: str, *, ready: bool, **container: Object) -> None:
+        truth = "True" if ready else "False"
+        conditions = [
+            {"type": kind, "status": status, "lastTransitionTime": now()}
+            for kind, status in (("PodScheduled", "True"), ("ContainersReady", truth), ("Ready", truth))
+        ]
+        status = {
+            "phase": phase,
+            "podIP": self.agent.address,
+            "podIPs": [{"ip": self.agent.address}],
+            "conditions": conditions,
+            "containerStatuses": [{
+                "name": names.ENGINE_CONTAINER, "image": "x", "imageID": "x", "ready": ready,
+                "restartCount": self.restarts, **container,
+            }],
+        }
+        patch = json.dumps({"status": status})
+        self.kubectl("patch", "pod", self.name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+@dataclass
+class Pods:
+    """Finds the pods of a resource as they come, and gives each an agent."""
+
+    kubectl: Kubectl
+    agents: list[Agent] = field(default_factory=list)
+
+    def next(self, name: str, *, other_than: tuple[Pod, ...] = ()) -> Pod:
+        """A living pod of the resource that is none of those already known."""
+        known = {pod.name for pod in other_than}
+
+        def look() -> list[str]:
+            listed = self.kubectl.list("pods", f"{names.LABEL_NAME}={name}")
+            alive = [p["metadata"]["name"] for p in listed if "deletionTimestamp" not in p["metadata"]]
+            return [pod for pod in alive if pod not in known]
+
+        agent = Agent()
+        self.agents.append(agent)
+        return Pod(self.kubectl, eventually(look, f"a pod of {name}")[0], agent)
+
+    def close(self) -> None:
+        """Stop all agents."""
+        for agent in self.agents:
+            agent.close()

@@ -1,0 +1,285 @@
+"""What a resource's status says while real Deployments make pods whose kubelet and agent the test plays."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from tests.integration.operating import (
+    Operator,
+    Pods,
+    eventually,
+    failing,
+    install_crd,
+    resource,
+    running,
+    serving,
+    starting,
+)
+from tests.lab.kubectl import Kubectl, Object
+from tests.lab.watch import Predicate, Watch, condition, failed_with, is_current, is_true, serves
+
+AWQ = {"engine": {"device": "CPU", "quantization": "AWQ"}}
+PROMPT_S = 5.0          # aims: 1.5 s to Ready, 3 s to a failure; this machine may be running ten other things
+
+
+@pytest.fixture(scope="module")
+def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    install_crd(kubectl)
+    with running(Operator(kubectl, tmp_path_factory.mktemp("operator") / "log")) as started:
+        yield started
+
+
+@pytest.fixture
+def here(operator: Operator, kubectl_here: Kubectl) -> Kubectl:
+    """kubectl in a namespace of its own, watched by the operator."""
+    return kubectl_here
+
+
+@pytest.fixture
+def pods(here: Kubectl) -> Iterator[Pods]:
+    found = Pods(here)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def tiny(here: Kubectl) -> Iterator[Watch]:
+    """A new resource, watched from its beginning."""
+    with Watch(here, "tiny") as watch:
+        here.apply(resource("tiny"))
+        yield watch
+
+
+def phase_is(phase: str) -> Predicate:
+    return lambda r: r.get("status", {}).get("phase") == phase
+
+
+def failed_and_gone(seen: Object) -> bool:
+    status = seen.get("status", {})
+    return status.get("replicas") == 0 and "failure" in status
+
+
+def startup(seen: Object) -> Object:
+    found: Object = seen["status"].get("startup", {})
+    return found
+
+
+def event_reasons(kubectl: Kubectl, name: str) -> list[str]:
+    events = [e for e in kubectl.list("events") if e["involvedObject"]["name"] == name]
+    ours = [e for e in events if e["involvedObject"]["kind"] == "DeepSeekServe"]
+    return [e["reason"] for e in sorted(ours, key=lambda e: str(e["eventTime"]))]
+
+
+# A start
+
+def test_a_start_is_followed_phase_by_phase_until_it_serves(here: Kubectl, tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    tiny.until(phase_is("Scheduling"), timeout_s=30, what="Scheduling")
+    pod.schedule()
+    tiny.until(phase_is("Pulling"), timeout_s=30, what="Pulling")
+    pod.run()
+    tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
+    pod.agent.report = starting("LoadingWeights", 37)
+    seen = tiny.until(phase_is("LoadingWeights"), timeout_s=30, what="LoadingWeights").object
+    assert startup(seen)["percent"] == 35
+    assert startup(seen)["pod"] == pod.name
+    assert startup(seen)["expectedReadyTime"]
+    pod.agent.report = starting("CapturingGraphs", 90)
+    tiny.until(phase_is("CapturingGraphs"), timeout_s=30, what="CapturingGraphs")
+    pod.serve()
+    seen = tiny.until(serves, timeout_s=30, what="Serving").object
+    assert seen["status"]["engine"]["version"] == "0.32.0"
+    assert (seen["status"]["replicas"], seen["status"]["readyReplicas"]) == (1, 1)
+    assert startup(seen) == {}
+    assert seen["status"]["lastGoodRevision"] == seen["status"]["currentRevision"]
+    good = eventually(lambda: here.list("controllerrevisions", "deepseekserve.io/good=true"), "a good revision")
+    assert [r["metadata"]["name"] for r in good] == [seen["status"]["lastGoodRevision"]]
+    percents = [startup(s.object)["percent"] for s in tiny.seen if startup(s.object).get("pod") == pod.name]
+    assert percents == sorted(percents)
+    assert event_reasons(here, "tiny") == ["RolloutStarted", "Serving"]
+
+
+def test_ready_is_true_soon_after_the_pods_readiness(tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    pod.run()
+    tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
+    before = time.time()
+    pod.serve()
+    assert tiny.until(is_true("Ready"), timeout_s=30, what="Ready").at - before < PROMPT_S
+
+
+def test_an_agent_that_does_not_answer_delays_nothing(tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    pod.agent.close()
+    pod.run()
+    tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
+    pod.serve()
+    tiny.until(serves, timeout_s=30, what="Serving without a word of the agent")
+
+
+# Failures
+
+def test_a_failure_is_told_before_the_engine_has_ended(tiny: Watch, pods: Pods, operator: Operator) -> None:
+    pod = pods.next("tiny")
+    pod.run()
+    tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
+    pod.agent.report = failing("CorruptModel", "model.safetensors is truncated.")
+    seen = tiny.until(failed_with("CorruptModel"), timeout_s=30, what="CorruptModel")
+    failure = seen.object["status"]["failure"]
+    assert failure["message"] == "model.safetensors is truncated."
+    assert failure["pod"] == pod.name
+    assert condition(seen.object, "Ready")["reason"] == "CorruptModel"
+    assert seen.at - datetime.fromisoformat(failure["at"]).timestamp() < PROMPT_S
+    assert operator.count("deepseekserve_failures_total", reason="CorruptModel") == 1
+    assert operator.count("deepseekserve_failure_report_seconds_count") >= 1
+
+
+def test_a_failure_stays_told_through_the_next_start_and_ends_when_it_serves(tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    pod.fail(json.dumps(failing("CorruptModel")))
+    tiny.until(failed_with("CorruptModel"), timeout_s=30, what="CorruptModel")
+    mark = tiny.mark()
+    pod.agent.report = starting("LoadingWeights", 50)
+    pod.run()
+    seen = tiny.until(lambda r: startup(r).get("percent") == 50, timeout_s=30, what="the next start", since=mark).object
+    assert (seen["status"]["phase"], seen["status"]["failure"]["reason"]) == ("Failed", "CorruptModel")
+    pod.serve()
+    seen = tiny.until(serves, timeout_s=30, what="Serving").object
+    assert "failure" not in seen["status"]
+
+
+def test_a_killed_container_is_out_of_memory(tiny: Watch, pods: Pods) -> None:
+    pods.next("tiny").fail("Loading safetensors checkpoint shards:   0%", code=137, reason="OOMKilled")
+    seen = tiny.until(failed_with("HostOutOfMemory"), timeout_s=30, what="HostOutOfMemory").object
+    assert is_true("Reconciling")(seen)
+    assert not is_true("Stalled")(seen)
+
+
+def test_the_end_of_a_log_is_read_when_the_agent_was_killed_too(tiny: Watch, pods: Pods) -> None:
+    pods.next("tiny").fail("vllm: error: unrecognized arguments: --max-num-seqz=4\n", code=2)
+    seen = tiny.until(failed_with("InvalidArgument"), timeout_s=30, what="InvalidArgument").object
+    assert "--max-num-seqz" in seen["status"]["failure"]["message"]
+
+
+@pytest.mark.parametrize(("waiting", "message", "reason"), [
+    ("ImagePullBackOff", 'Back-off pulling image "x": not found', "ImagePullFailed"),
+    ("CreateContainerConfigError", 'secret "hf" not found', "ContainerConfigError"),
+])
+def test_what_the_kubelet_cannot_do_is_told_until_it_can(
+    tiny: Watch, pods: Pods, waiting: str, message: str, reason: str,
+) -> None:
+    pod = pods.next("tiny")
+    pod.wait(waiting, message)
+    tiny.until(failed_with(reason), timeout_s=30, what=reason)
+    mark = tiny.mark()
+    pod.run()
+    seen = tiny.until(lambda r: "failure" not in r["status"], timeout_s=30, what="no failure", since=mark).object
+    assert seen["status"]["phase"] == "Starting"
+
+
+# An older revision
+
+def test_a_new_revision_that_fails_degrades_what_the_old_one_serves_until_it_is_mended(
+    here: Kubectl, tiny: Watch, pods: Pods,
+) -> None:
+    old = pods.next("tiny")
+    old.serve()
+    tiny.until(serves, timeout_s=30, what="Serving")
+    mark = tiny.mark()
+    here.patch("dss", "tiny", {"spec": AWQ})
+    new = pods.next("tiny", other_than=(old,))
+    new.fail(json.dumps(failing("QuantizationMissingConfig")))
+    seen = tiny.until(failed_with("QuantizationMissingConfig"), timeout_s=30, what="the failure", since=mark).object
+    assert (condition(seen, "Ready")["status"], seen["status"]["phase"]) == ("True", "Serving")
+    assert condition(seen, "Degraded")["reason"] == "QuantizationMissingConfig"
+    assert is_true("Stalled")(seen)
+    assert seen["status"]["lastGoodRevision"] != seen["status"]["currentRevision"]
+    mark = tiny.mark()
+    here.patch("dss", "tiny", {"spec": {"engine": {"quantization": "Auto"}}})
+    seen = tiny.until(serves, timeout_s=30, what="Serving as before", since=mark).object
+    assert all(is_true("Ready")(s.object) for s in tiny.seen[mark:])
+    assert "failure" not in seen["status"]
+
+
+# Giving up
+
+def test_three_restarts_of_what_only_an_edit_can_cure_scale_to_zero_and_an_edit_starts_again(
+    here: Kubectl, tiny: Watch, pods: Pods,
+) -> None:
+    pod = pods.next("tiny")
+    for _ in range(3):
+        pod.fail(json.dumps(failing("QuantizationMissingConfig")))
+    here("wait", "deployment/tiny", "--for=jsonpath={.spec.replicas}=0", "--timeout=30s")
+    seen = tiny.until(failed_and_gone, timeout_s=30, what="no pods").object
+    assert "scaled to zero after 3 restarts" in seen["status"]["failure"]["message"]
+    assert (seen["status"]["phase"], is_true("Stalled")(seen), is_true("Reconciling")(seen)) == ("Failed", True, False)
+    mark = tiny.mark()
+    here.patch("dss", "tiny", {"spec": {"engine": {"quantization": "Auto", "enforceEager": True}}})
+    second = pods.next("tiny", other_than=(pod,))
+    second.serve()
+    tiny.until(serves, timeout_s=30, what="Serving after the edit", since=mark)
+    assert "ScaledToZero" in event_reasons(here, "tiny")
+
+
+def test_an_operator_that_is_killed_remembers_that_it_gave_up(
+    here: Kubectl, tiny: Watch, pods: Pods, operator: Operator,
+) -> None:
+    pod = pods.next("tiny")
+    for _ in range(3):
+        pod.fail(json.dumps(failing("QuantizationMissingConfig")))
+    here("wait", "deployment/tiny", "--for=jsonpath={.spec.replicas}=0", "--timeout=30s")
+    operator.kill()
+    here.patch("deployment", "tiny", {"spec": {"replicas": 1}})
+    operator.start()
+    eventually(operator.leads, "the operator leads", 60)
+    here("wait", "deployment/tiny", "--for=jsonpath={.spec.replicas}=0", "--timeout=30s")
+    assert is_true("Stalled")(here.get("dss", "tiny") or {})
+
+
+# Several pods
+
+def test_scaling_up_keeps_ready_and_ends_with_all_pods_ready(here: Kubectl, tiny: Watch, pods: Pods) -> None:
+    first = pods.next("tiny")
+    first.serve()
+    tiny.until(serves, timeout_s=30, what="Serving")
+    mark = tiny.mark()
+    here("scale", "dss/tiny", "--replicas=2")
+    second = pods.next("tiny", other_than=(first,))
+    second.run()
+    has_two = lambda r: startup(r).get("pod") == second.name  # noqa: E731
+    seen = tiny.until(has_two, timeout_s=30, what="another pod", since=mark).object
+    assert (is_true("Ready")(seen), is_true("Reconciling")(seen)) == (True, True)
+    second.serve()
+    tiny.until(lambda r: serves(r) and r["status"]["readyReplicas"] == 2, timeout_s=30, what="two pods", since=mark)
+    assert all(is_true("Ready")(s.object) for s in tiny.seen[mark:])
+
+
+def test_a_missing_chat_template_is_degraded_and_ready(tiny: Watch, pods: Pods) -> None:
+    pods.next("tiny").serve(serving(degraded="The model has no chat template."))
+    seen = tiny.until(is_true("Degraded"), timeout_s=30, what="Degraded").object
+    assert is_true("Ready")(seen)
+    assert is_current(seen)
+    assert condition(seen, "Degraded")["reason"] == "TokenizerError"
+
+
+def test_a_look_that_finds_nothing_new_writes_nothing(
+    here: Kubectl, tiny: Watch, pods: Pods, operator: Operator,
+) -> None:
+    pods.next("tiny").serve()
+    tiny.until(serves, timeout_s=30, what="Serving")
+    mark = tiny.mark()
+    reconciles = operator.count("deepseekserve_reconcile_seconds_count")
+    for number in range(5):
+        here("annotate", "dss", "tiny", f"look=again-{number}", "--overwrite")
+    eventually(lambda: operator.count("deepseekserve_reconcile_seconds_count") >= reconciles + 5, "five looks")
+    here("annotate", "dss", "tiny", "look=for-the-last-time", "--overwrite")
+    last = tiny.until(lambda r: "time" in r["metadata"]["annotations"]["look"], timeout_s=30, what="the last edit")
+    assert [s.object["status"] for s in tiny.seen[mark:]] == [last.object["status"]] * 6
+
+
+def test_the_operators_log_has_no_traceback(operator: Operator) -> None:
+    """Last in this module: nothing of the above was a bug."""
+    assert "Traceback" not in operator.says()
