@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster.errors import ClusterError, Missing
+from tests.cluster.lock import locked
+from tests.cluster.paths import cache
 from tests.cluster.processes import PATH
 from tests.cluster.progress import say
 
@@ -23,7 +25,18 @@ NODE = {
 
 def ensure(programs: Mapping[str, str] = NODE) -> None:
     """Install the packages of those programs that are missing; raises Missing where that is not possible."""
-    packages = sorted({package for program, package in programs.items() if not is_there(program)})
+    if missing(programs):
+        with locked(cache() / "packages.lock", "installing packages"):  # apt-get update waits for no other one
+            _install(programs)
+
+
+def missing(programs: Mapping[str, str]) -> list[str]:
+    """The packages of those programs that are not there."""
+    return sorted({package for program, package in programs.items() if not is_there(program)})
+
+
+def _install(programs: Mapping[str, str]) -> None:
+    packages = missing(programs)
     if not packages:
         return
     command = ["apt-get", "install", "--no-install-recommends", *packages]
