@@ -27,7 +27,7 @@ from tests.lab.kubectl import Kubectl, Object
 
 ROOT = Path(__file__).parents[2]
 CRD = ROOT / "crds" / "deepseekserve.yaml"
-PATIENCE_S = 30.0          # for what takes a second on an idle machine
+PATIENCE_S = 60.0          # for what takes a second on an idle machine
 T = TypeVar("T")
 
 # Loopback addresses of this run's agents; two runs on one machine begin at different places.
@@ -62,7 +62,7 @@ class Operator:
         self.port = free_port()
         environ = {
             **self.kubectl.env(), "PYTHONPATH": str(ROOT / "operator" / "src"), "DSS_HTTP_PORT": str(self.port),
-            "DSS_IDENTITY": self.identity, "DSS_NAMESPACE": self.namespace, "DSS_LEASE_SECONDS": "5", **self.settings,
+            "DSS_IDENTITY": self.identity, "DSS_NAMESPACE": self.namespace, **self.settings,
         }
         environ.pop("KUBERNETES_SERVICE_HOST", None)
         with self.log.open("ab") as log:

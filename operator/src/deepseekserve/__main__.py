@@ -56,17 +56,17 @@ async def run(chosen: Settings) -> int:
             await lease.acquire()
             renewal = asyncio.create_task(lease.keep())
             try:
-                await lead(kube, chosen)
+                return await lead(kube, chosen)
             finally:
                 renewal.cancel()
                 await lease.release()
     except asyncio.CancelledError:
         log.info("ended by a signal before it led")
-    return 0
+        return 0
 
 
-async def lead(kube: Kube, chosen: Settings) -> None:
-    """Watch and reconcile until kopf ends."""
+async def lead(kube: Kube, chosen: Settings) -> int:
+    """Watch and reconcile until kopf ends; the process's exit code."""
     await wait_for_crd(kube)
     cache = Cache()
     metrics.REGISTRY.register(metrics.Resources(cache.phases))
@@ -81,10 +81,14 @@ async def lead(kube: Kube, chosen: Settings) -> None:
         queue = WorkQueue(reconciler.reconcile, workers=chosen.workers)
         watch = Watch(kube, cache, queue.add, resync_s=chosen.resync_seconds)
         await watch.prime()
-        handlers.bind(watch, queue.run(), watch.keep())
+        broken = asyncio.Event()
+        handlers.bind(watch, broken, queue.run, watch.keep)
         # Without an identity kopf asks for the user's name, and the pod's uid has none.
         identity = cast(Any, chosen.identity)
-        await kopf.operator(settings=handlers.settings(), standalone=True, clusterwide=True, identity=identity)
+        await kopf.operator(
+            settings=handlers.settings(), standalone=True, clusterwide=True, identity=identity, stop_flag=broken,
+        )
+        return 1 if broken.is_set() else 0
 
 
 async def wait_for_crd(kube: Kube) -> None:

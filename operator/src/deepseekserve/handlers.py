@@ -5,7 +5,8 @@ are not tried again, so all that can fail happens in the work queue. One stateme
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import kopf
@@ -17,16 +18,23 @@ from deepseekserve.observe import Watch
 PAGE_SIZE = 500
 REQUEST_TIMEOUT_S = 30
 
+Background = Callable[[], Awaitable[object]]
+
+log = logging.getLogger(__name__)
+
 _BY_PLURAL: Mapping[str, Kind] = {kind.plural: kind for kind in (SERVES, *WATCHED_CHILDREN)}
 
 
-def bind(watch: Watch, *background: Awaitable[object]) -> None:
-    """Register everything with kopf's default registry; `background` runs from kopf's start to its end."""
-    tasks: list[asyncio.Future[object]] = []
+def bind(watch: Watch, broken: asyncio.Event, *background: Background) -> None:
+    """Register everything with kopf's default registry; `background` runs from kopf's start to its end.
+
+    Sets `broken`, which ends kopf, should one of them end by itself.
+    """
+    tasks: list[asyncio.Task[None]] = []
 
     @kopf.on.startup()
     async def start(**_: object) -> None:
-        tasks.extend(asyncio.ensure_future(awaitable) for awaitable in background)
+        tasks.extend(asyncio.create_task(guarded(run, broken)) for run in background)
 
     @kopf.on.cleanup()
     async def stop(**_: object) -> None:
@@ -51,7 +59,16 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-async def cancel(tasks: list[asyncio.Future[object]]) -> None:
+async def guarded(run: Background, broken: asyncio.Event) -> None:
+    """Run what never ends; when it does, that is a bug, and no operator shall live on without it."""
+    try:
+        await run()
+    except Exception:
+        log.exception("a background task ended")
+    broken.set()
+
+
+async def cancel(tasks: list[asyncio.Task[None]]) -> None:
     """Cancel, and wait for the end."""
     for task in tasks:
         task.cancel()
