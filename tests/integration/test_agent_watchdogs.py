@@ -62,6 +62,8 @@ def test_a_stopped_engine_core_behind_a_healthy_server_is_unresponsive(start: St
     (core,) = [pid for pid in agent.tree() if pid != agent.engine_pid()]
     agent.control(mute=True)
     os.kill(core, signal.SIGSTOP)
+    until(lambda: agent.answers("/ready", 503), "unready before it is killed")
+    assert "SIGSTOP" in agent.get("/ready").body
     ended_as(agent, "EngineUnresponsive", "is stopped (SIGSTOP)")
 
 

@@ -78,7 +78,7 @@ def test_a_value_that_is_no_number_counts_as_zero() -> None:
     (replace(WAITING, cpu_share=0.01, proof_at=NOW - 1), None),
 ])
 def test_an_engine_is_unresponsive(signs: Signs, words: str | None) -> None:
-    said = unresponsive(signs, NOW, Limits(), STALL_S)
+    said = unresponsive(signs, NOW, Limits().unresponsive_s, STALL_S)
     assert (said is None) if words is None else (said is not None and words in said)
 
 

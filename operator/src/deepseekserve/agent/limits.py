@@ -31,8 +31,7 @@ class Limits:
     scrape_s: float = 5.0                     # between looks at the engine's metrics while serving
     unready_s: float = 15.0                   # no answer for this long: no new traffic
     unresponsive_s: float = 30.0              # no answer, or no sign of work on what waits, for this long: kill
-    idle_canary_s: float = 60.0               # an engine without traffic is asked for one token this often
-    idle_cpu_share: float = 0.1               # engine processes below this share of one core do nothing
+    idle_canary_s: float = 20.0               # an engine without traffic is asked for one token this often
     processes_s: float = 2.0                  # between looks at the engine's processes
     fatal_s: float = 30.0                     # from a certainly fatal log line to the kill of an engine that hangs
 

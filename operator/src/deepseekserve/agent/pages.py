@@ -34,6 +34,7 @@ class Pages:
     copy: Copy
     started_at: float
     clock: Clock
+    is_ready: Callable[[], bool]
     report: Callable[[], Mapping[str, object]]
 
     def respond(self, path: str) -> Page:
@@ -42,10 +43,6 @@ class Pages:
         if page is None:
             return Page(HTTPStatus.NOT_FOUND, f"the pages are {' '.join(_PAGES)}\n".encode())
         return page(self)
-
-    def is_ready(self) -> bool:
-        """Tell whether the pod should get traffic."""
-        return self.prober.is_ready(self.clock()) and not self.supervisor.is_draining()
 
     def live(self) -> Page:
         """Fail only when something has outlived our SIGKILL: then the kubelet may do better."""
@@ -79,8 +76,8 @@ class Pages:
         if self.supervisor.is_draining():
             return self.supervisor.stage.value
         view = self.reading.view
-        words = f"{view.phase.value} {view.percent} %"
-        return f"{words}, {self.prober.error}" if self.prober.error else words
+        trouble = self.prober.error or self.watchdog.suspicion
+        return f"{view.phase.value} {view.percent} %{', ' + trouble if trouble else ''}"
 
     def _families(self) -> tuple[Family, ...]:
         now, view, watchdog = self.clock(), self.reading.view, self.watchdog

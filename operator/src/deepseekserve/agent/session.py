@@ -79,7 +79,7 @@ class Session:
         return Pages(
             reading=self._reading, prober=self._prober, canary=self._canary, supervisor=self._supervisor,
             watchdog=self._watchdog, pumps=self._pumps, copy=self._copy, started_at=self._started_at,
-            clock=self._clock, report=self._report_now,
+            clock=self._clock, is_ready=self._is_ready, report=self._report_now,
         )
 
     def _is_announced(self) -> bool:
@@ -112,9 +112,16 @@ class Session:
         now = oom_kills()
         return None if now is None or self._oom_kills is None else now > self._oom_kills
 
+    def _is_ready(self) -> bool:
+        """Tell whether the pod should get traffic."""
+        return self._serves() and not self._supervisor.is_draining()
+
+    def _serves(self) -> bool:
+        return self._prober.is_ready(self._clock()) and self._watchdog.suspicion is None
+
     def _report_now(self) -> Mapping[str, object]:
         """Report while the engine runs: what the log says of a failure counts only when the engine does not serve."""
-        serves = self._prober.is_ready(self._clock())
+        serves = self._serves()
         return self._report(self._supervisor.failure or (None if serves else self._reading.view.failure), None)
 
     def _report(self, failure: Failure | None, code: int | None) -> Mapping[str, object]:
@@ -130,7 +137,7 @@ class Session:
             phase=Phase.SERVING if been_ready else view.phase, percent=100 if been_ready else view.percent,
             phase_since=view.phase_since if view.phase is Phase.SERVING else prober.ready_at or view.phase_since,
             started_at=self._started_at, expected_seconds=None if been_ready else view.expected_seconds,
-            ready=code is None and prober.is_ready(now) and not self._supervisor.is_draining(),
+            ready=code is None and self._is_ready(),
             engine={**view.facts, "notes": notes} if notes else view.facts,
             failure=failure, failed_at=self._failed_at, exit_code=code, degraded=self._canary.degraded,
         ))

@@ -29,6 +29,7 @@ class Watchdog:
         self._stopped = False
         self._cpu_at_proof: tuple[float, float | None] = (0.0, None)     # proof_at, CPU seconds then
         self._cpu_s: float | None = None
+        self.suspicion: str | None = None         # what an engine that may be dead fails to do: no new traffic
 
     def verdict(self, now: float) -> Failure | None:
         """Return why the engine must be killed now, None when it may live."""
@@ -75,7 +76,8 @@ class Watchdog:
 
     def _unresponsive(self, now: float) -> Failure | None:
         signs = self._signs(now)
-        message = unresponsive(signs, now, self._limits, self._stall_s)
+        self.suspicion = unresponsive(signs, now, self._limits.unready_s, self._stall_s)
+        message = unresponsive(signs, now, self._limits.unresponsive_s, self._stall_s)
         if message is None:
             self._send_canary(signs, now)
             return None

@@ -10,7 +10,6 @@ Pure: `prober` reads the page, `supervisor` the processes, and `unresponsive` ju
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepseekserve.agent.limits import Limits
 from deepseekserve.agent.processes import Process
 
 _QUEUED = ("vllm:num_requests_running", "vllm:num_requests_waiting")
@@ -18,6 +17,7 @@ _MOVING = (
     *_QUEUED, "vllm:prompt_tokens_total", "vllm:generation_tokens_total", "vllm:iteration_tokens_total_count",
     "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc", "vllm:num_preemptions_total",
 )
+IDLE_CPU_SHARE = 0.1           # engine processes that together use less of one core than this do not compute
 _SLEEP = "vllm:engine_sleep_state"
 
 
@@ -69,27 +69,27 @@ class Signs:
     asleep: bool
 
 
-def unresponsive(signs: Signs, now: float, limits: Limits, stall_s: float) -> str | None:
-    """Say what a dead engine fails to do and for how long, in words for the status; None for a living one."""
+def unresponsive(signs: Signs, now: float, patience_s: float, stall_s: float) -> str | None:
+    """Say what an engine has failed to do for at least `patience_s`, in words for the status; None for a living one."""
     mute = now - signs.answered_at
-    if mute >= limits.unresponsive_s:
+    if mute >= patience_s:
         return f"the engine has answered no HTTP request for {mute:.0f} seconds"
-    if signs.failing_since is not None and now - signs.failing_since >= limits.unresponsive_s:
+    if signs.failing_since is not None and now - signs.failing_since >= patience_s:
         return f"the engine's health check has failed for {now - signs.failing_since:.0f} seconds"
-    return None if signs.asleep else _motionless(signs, now, limits, stall_s)
+    return None if signs.asleep else _motionless(signs, now, patience_s, stall_s)
 
 
-def _motionless(signs: Signs, now: float, limits: Limits, stall_s: float) -> str | None:
+def _motionless(signs: Signs, now: float, patience_s: float, stall_s: float) -> str | None:
     """Judge an engine that answers, by what its work does."""
     idle = 0.0 if signs.pending_since is None else now - max(signs.pending_since, signs.proof_at)
-    if idle < limits.unresponsive_s:
+    if idle < patience_s:
         return None
     waits = f"requests have waited for {idle:.0f} seconds without a single token"
     if signs.stopped:
         return f"{waits}: a process of the engine is stopped (SIGSTOP)"
-    if signs.cpu_share is not None and signs.cpu_share < limits.idle_cpu_share:
+    if signs.cpu_share is not None and signs.cpu_share < IDLE_CPU_SHARE:
         return f"{waits}, and the engine's processes do not compute"
-    return f"{waits}, although the engine computes" if idle >= stall_s else None
+    return f"{waits}, although the engine computes" if idle >= max(stall_s, patience_s) else None
 
 
 def is_stopped(processes: Sequence[Process]) -> bool:
