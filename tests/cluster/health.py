@@ -38,10 +38,10 @@ class ApiServer:
         return self.get("/readyz") is not None
 
 
-def wait_for(holds: Callable[[], object], what: str, timeout_s: float) -> None:
-    """Look ten times a second until `holds`; raises ClusterError when it does not within the time."""
+def wait_for(holds: Callable[[], object], what: str, timeout_s: float, *, every_s: float = 0.1) -> None:
+    """Look every `every_s` seconds until `holds`; raises ClusterError when it does not within the time."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         if time.monotonic() > deadline:
             raise ClusterError(f"{what}: not within {timeout_s:.0f} s")
-        time.sleep(0.1)
+        time.sleep(every_s)

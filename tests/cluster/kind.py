@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.cluster.commands import run
 from tests.cluster.errors import ClusterError, Missing
 from tests.cluster.extras import KWOK
 from tests.cluster.health import wait_for
+from tests.cluster.nodeview import is_ready, is_stale, is_true
 from tests.cluster.paths import state as state_of
 from tests.cluster.processes import Processes
 from tests.cluster.progress import say
@@ -20,6 +22,9 @@ from tests.cluster.tools import tool
 CONFIG = Path(__file__).with_name("kind.yaml")
 DOCKER_S = 15
 START_S = 180
+SLOW_BOOT = "could not find a log line"      # kind allows a node 30 s to boot, come what may
+ATTEMPTS = 3
+SYSTEM = "kube-system"
 VOLUMES = "/var/local/dss"      # on the nodes
 
 
@@ -76,12 +81,14 @@ class Kind:
             link = self.state / "bin" / program.name
             link.unlink(missing_ok=True)
             link.symlink_to(program)
+        since = 0.0
         if not self._complete.exists() or not self._containers():
             self._create()
         elif not all(self.running().values()):
             say("starting the nodes again")
+            since = time.time()
             run(["docker", "start", *self._containers()])
-        wait_for(self.is_ready, f"the nodes of kind cluster {self.name} are ready", START_S)
+        wait_for(lambda: self._settled(since), f"kind cluster {self.name} is ready", START_S, every_s=1)
 
     def stop(self) -> None:
         """Stop kwok and the nodes; their contents stay."""
@@ -103,13 +110,7 @@ class Kind:
 
     def is_ready(self) -> bool:
         """The API server answers and every real node is Ready."""
-        command = [str(tool("kubectl")), f"--kubeconfig={self.kubeconfig}", "get", "nodes", "--output=json"]
-        try:
-            nodes = json.loads(run([*command, "--request-timeout=5s"]))["items"]
-        except ClusterError:
-            return False
-        real = [n for n in nodes if n["metadata"]["name"] in self._containers()]
-        return bool(real) and all(_is_ready(n) for n in real)
+        return self._settled(since=0)
 
     def load(self, file: Path) -> None:
         """Load an image archive into every node."""
@@ -133,17 +134,35 @@ class Kind:
         return path
 
     def _create(self) -> None:
-        kind = str(tool("kind"))
+        kind, own_kubeconfig = str(tool("kind")), ("--kubeconfig", str(self.kubeconfig))
         if self._containers():
             say("removing what a killed run has left")
-            run([kind, "delete", "cluster", "--name", self.name, "--kubeconfig", str(self.kubeconfig)])
+            run([kind, "delete", "cluster", "--name", self.name, *own_kubeconfig])
         image = ["--image", self.image] if self.image else []
-        say("kind create cluster")
-        _create_with(
-            [kind, "create", "cluster", "--name", self.name, "--config", str(CONFIG),
-             "--kubeconfig", str(self.kubeconfig), "--wait", f"{START_S}s", *image],
-        )
+        command = [kind, "create", "cluster", "--name", self.name, "--config", str(CONFIG), *own_kubeconfig, *image]
+        for attempt in range(1, ATTEMPTS + 1):
+            said = _create_with([*command, "--wait", f"{START_S}s"])
+            if said is None:
+                break
+            if SLOW_BOOT not in said or attempt == ATTEMPTS:
+                raise ClusterError(f"kind create cluster failed:\n{said}")
+            say("the node did not boot within kind's 30 s, as this machine is busy; again")
         self._complete.touch()
+
+    def _settled(self, since: float) -> bool:
+        """Every real node says that it is ready, and its system pods are, DNS among them; all of it said since then."""
+        kubectl = [str(tool("kubectl")), f"--kubeconfig={self.kubeconfig}", "--request-timeout=5s", "--output=json"]
+        try:
+            nodes = json.loads(run([*kubectl, "get", "nodes"]))["items"]
+            pods = json.loads(run([*kubectl, "get", "pods", "--all-namespaces"]))["items"]
+        except ClusterError:
+            return False
+        containers = self._containers()
+        real = [n for n in nodes if n["metadata"]["name"] in containers]
+        on_them = [p for p in pods if p["spec"].get("nodeName") in containers]
+        late = [p for p in on_them if p["metadata"]["namespace"] == SYSTEM and not is_ready(p)]
+        stale = [p for p in on_them if is_stale(p, since=since)]
+        return bool(real) and not late and not stale and all(is_true(n, "Ready", since=since) for n in real)
 
     def _containers(self) -> dict[str, str]:
         """The cluster's nodes (name -> state of the container)."""
@@ -155,22 +174,17 @@ class Kind:
         return {name: state for name, _, state in pairs}
 
 
-def _create_with(command: list[str]) -> None:
-    """Run kind, its progress passed on line by line."""
+def _create_with(command: list[str]) -> str | None:
+    """Run kind, its progress passed on line by line; None when it succeeded, else its last words."""
     environment = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"}
     output = subprocess.PIPE
     with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True, env=environment) as process:
         assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            if line.strip():
-                say(f"kind: {line.strip()}")
-    if process.returncode:
-        raise ClusterError(f"kind create cluster: exit code {process.returncode}:\n" + "\n".join(lines[-15:]))
+        lines = [line.strip() for line in process.stdout if _shown(line)]
+    return "\n".join(lines[-15:]) if process.returncode else None
 
 
-def _is_ready(node: dict[str, object]) -> bool:
-    status = node["status"]
-    assert isinstance(status, dict)
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
+def _shown(line: str) -> bool:
+    if line.strip():
+        say(f"kind: {line.strip()}")
+    return bool(line.strip())

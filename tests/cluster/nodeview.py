@@ -46,6 +46,13 @@ def is_true(node: Object, condition: str, *, since: float) -> bool:
     )
 
 
+def is_ready(pod: Object) -> bool:
+    """All of the pod's containers are ready, or have done their work."""
+    status = pod.get("status", {})
+    conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
+    return status.get("phase") == "Succeeded" or conditions.get("Ready") == "True"
+
+
 def is_stale(pod: Object, *, since: float) -> bool:
     """The pod is called ready, and one of its containers is said to run since before `since`."""
     containers = pod.get("status", {}).get("containerStatuses", [])

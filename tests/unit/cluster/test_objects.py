@@ -4,7 +4,7 @@ import pytest
 
 from tests.cluster.errors import ClusterError
 from tests.cluster.extras import FAKE, as_fake
-from tests.cluster.nodeview import is_stale, is_true
+from tests.cluster.nodeview import is_ready, is_stale, is_true
 from tests.cluster.volumes import static_volume
 
 SINCE = 1_800_000_000.5      # 2027-01-15T08:00:00.5Z
@@ -72,3 +72,13 @@ def test_a_node_that_is_not_there_is_not_ready() -> None:
 def test_a_pod_is_stale_while_ready_by_a_container_from_before(ready: bool, state: object, expected: bool) -> None:
     pod = {"status": {"containerStatuses": [{"ready": ready, "state": state}]}}
     assert is_stale(pod, since=SINCE) is expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [
+    ({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}, True),
+    ({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}, False),
+    ({"phase": "Succeeded", "conditions": [{"type": "Ready", "status": "False"}]}, True),
+    ({}, False),
+])
+def test_a_pod_is_ready_by_its_condition_or_done(status: object, expected: bool) -> None:
+    assert is_ready({"status": status}) is expected
