@@ -17,7 +17,7 @@ from deepseekserve.agent.signatures import Signature, Weight, classify
 
 _LIMIT = 64
 _REWEIGHED_LINES = 10
-_LOOKUPS_LIMIT = 5000       # of one start: a flood of new errors must not keep the parser busy for ever
+_LOOKUPS_LIMIT = 2000       # of one start: a flood of new errors must not keep the parser busy for ever
 _STALE_S = 60.0             # while serving, an error so long before the death has nothing to do with it
 _STALE_BYTES = 1 << 20
 

@@ -11,6 +11,7 @@ from deepseekserve.agent.logtext import QUIET, Record
 
 TEXT_LIMIT = 6000           # characters of one error kept, its continuation lines included
 _CONTINUED_LINES = 16
+_TRACEBACK_LINES = 4000     # seen after a traceback has begun, of all processes together
 _OPEN_LIMIT = 96            # processes that may be in the middle of an error at the same time
 _FRAMES = 6
 _STATEMENT_CHARS = 400      # a statement that is fatal by itself says so at once
@@ -119,10 +120,9 @@ class Evidence:
     def _begin(self, state: _Open, record: Record) -> None:
         state.traceback, state.frames, state.finding = True, [], None
         state.source = record.source
-        self._patience = 4000
+        self._patience = _TRACEBACK_LINES
 
     def _inside(self, state: _Open, record: Record, text: str, line: int) -> Finding | None:
-        self._patience = max(self._patience, 2000)
         if _FINAL.match(text) and "Traceback (most" not in text:
             harmless, state.harmless, state.traceback = state.harmless, False, False
             if harmless:

@@ -1,8 +1,8 @@
 """Which lines are worth a closer look: one regular expression over raw bytes; the rest never becomes a Python object.
 
-First filter of `diagnosis.LogReader`; a test holds every log, every mark and every signature against it. Words begin with a
-byte that is rare in a log (a capital, a bracket, a line's begin), because the expression is only tried where such a byte
-stands: that makes the difference between 10,000 and 500,000 lines per second.
+First filter of `diagnosis.LogReader`; a test holds every log, every mark and every signature against it. Words begin
+with a byte that is rare in a log (a capital, a bracket, a line's begin), because the expression is only tried where
+such a byte stands: that makes the difference between 10,000 and 500,000 lines per second.
 """
 
 import re
@@ -21,19 +21,19 @@ _ERRORS = (
 _STATEMENTS = (
     "CUDA", "HIP out", "OutOf", "GPU memory", "To serve at least", "No available memory", "Cannot ", "Free memory",
     "Available memory", "DefaultCPU", "Total number", "World size", "Not enough", "Quantization", "Unknown", "Bfloat16",
-    "FP8", "Failed to find", "User-specified", "The model's max", "The repository", "Unable to allocate", "No space left",
-    "Memory cgroup", "Engine core", "EngineDead", "Engine process", "WorkerProc", "Background loop", "Invalid", "Header",
-    "Metadata", "Offline", "NVML", "BackendCompiler",
+    "FP8", "Failed to find", "User-specified", "The model's max", "The repository", "Unable to allocate", "Offline",
+    "No space left", "Memory cgroup", "Engine core", "EngineDead", "Engine process", "WorkerProc", "Background loop",
+    "Invalid", "Header", "Metadata", "NVML", "BackendCompiler",
 )
 # What begins a phase, or states a fact.
 _STARTS = (
-    "API server version", "] non-default args", "] args: ", "Resolved architecture", "Using max model", "Using model weights", "Using cache dir",
-    "Using fp8 data", "LLM engine", "] rank ",
-    "Starting", "Time spent", "Loading", "Checkpoint size", "Model loading", "Warming up", "Dynamo", "Cache the graph",
-    "Compiling", "Directly load", "AOT compiled", "] torch.compile", "Memory profiling", "Initial profiling", "Profiling",
-    "Available KV", "KV cache", "# GPU blocks", "# cuda blocks", "# CPU blocks", "Capturing", "Graph capturing",
-    "Application startup", "Uvicorn running", "] init engine", "Started server", "Maximum concurrency", "No platform",
-    "UnspecifiedPlatform", "Auto-fit", "Detected that", "WARNING", "No chat template", "%|", "% ",
+    "API server version", "] non-default args", "] args: ", "Resolved architecture", "Using max model",
+    "Using model weights", "Using cache dir", "Using fp8 data", "LLM engine", "] rank ", "Starting", "Time spent",
+    "Loading", "Checkpoint size", "Model loading", "Warming up", "Dynamo", "Cache the graph", "Compiling",
+    "Directly load", "AOT compiled", "] torch.compile", "Memory profiling", "Initial profiling", "Profiling", "Available KV", "KV cache",
+    "# GPU blocks", "# cuda blocks", "# CPU blocks", "Capturing", "Graph capturing", "Application startup",
+    "Uvicorn running", "] init engine", "Started server", "Maximum concurrency", "No platform", "UnspecifiedPlatform",
+    "Auto-fit", "Detected that", "WARNING", "No chat template", "%|", "% ",
 )
 _SERVED = (
     "ERROR", "CRITICAL", "Error", "Exception", "Traceback", "[shutdown]", "Shutting down", "CANCELLED", "EngineDead",

@@ -19,7 +19,8 @@ _GLOG = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL", "D": "DEBUG
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 # What other programs put before the engine's line: grep -n, docker compose, kubelet (CRI), journald.
 _FOREIGN = re.compile(
-    r"(?:[\w./-]+\.(?:log|out|err|txt)[:-])?\d+(?::(?=[^\s\d]|  )|-(?=[\[(]|INFO |ERROR |WARNING |DEBUG |Traceback|  ))"
+    r"(?:[\w./-]+\.(?:log|out|err|txt)[:-])?\d+(?::(?=[^\s\d]|  |$)|-(?=[\[(]|INFO |ERROR |WARNING |DEBUG |Traceback"
+    r"|  ))"
     r"|[\w.-]+ +\| ?"
     r"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?"
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.-]+\[\d+\]: "
@@ -36,7 +37,7 @@ _TORCH = re.compile(r"(?:\[rank\d+\]:)?\[?(?P<level>[IWEFVD])\d{3,4} \d\d:\d\d:\
 _GLOG_LINE = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:[\d.]+ +\d+ \S+:\d+\] ?")
 _DATED = re.compile(
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\]?:? *[-|]? *"
-    r"\[?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL|[IWEF](?= ))\]? *[-|:]? *"
+    r"(?:\[?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL|[IWEF](?= ))\]? *[-|:]? *)?"
 )
 _GLUED = re.compile(r"\d(?:\w+/s|s/\w+)\](?=\(|INFO|ERROR|WARNING|DEBUG|\[rank|Traceback|\w*Error: )")
 
@@ -158,7 +159,7 @@ def _strip_prefixes(text: str) -> tuple[str, str]:
 def _source(found: re.Match[str], head: re.Pattern[str]) -> str:
     if head is _VLLM:
         return found["source"] or found["old"]
-    return "uvicorn" if head is _UVICORN else "torch"
+    return {_UVICORN: "uvicorn", _DATED: "dated"}.get(head, "torch")
 
 
 def _from_json(text: str) -> tuple[str, str, str, str] | None:

@@ -32,6 +32,9 @@ class Mark:
     done: float = 0.0
 
 
+# With a model on disk these begin LoadingWeights; with one of the hub a download may come between.
+BEFORE_LOADING = ("Starting to load model ", "Loading model from scratch", "Using model weights format")
+
 MARKS: tuple[Mark, ...] = (
     Mark("vLLM API server version", Phase.STARTING, 0.2),
     Mark("non-default args:", Phase.STARTING, 0.25),
@@ -39,10 +42,8 @@ MARKS: tuple[Mark, ...] = (
     Mark("Using max model len", Phase.STARTING, 0.45),
     Mark("LLM engine (v", Phase.STARTING, 0.7),
     Mark("in world size", Phase.STARTING, 0.9),
-    Mark("Starting to load model ", Phase.STARTING, 1.0),           # LoadingWeights, unless it may download first
-    Mark("Using model weights format", Phase.STARTING, 1.0),
+    *(Mark(words, Phase.STARTING, 1.0) for words in BEFORE_LOADING),
     Mark("Time spent downloading weights", Phase.DOWNLOADING, 1.0),
-    Mark("Loading model from scratch", Phase.LOADING_WEIGHTS),
     Mark("Loading weights with", Phase.LOADING_WEIGHTS),
     Mark("checkpoint shards", Phase.LOADING_WEIGHTS),
     Mark("Checkpoint size:", Phase.LOADING_WEIGHTS),
@@ -90,7 +91,8 @@ BAR = re.compile(
 )
 _SHARD = re.compile(r"-0*(\d+)-of-0*(\d+)\.(?:safetensors|bin|pt|gguf)$")
 _WEIGHT_FILE = re.compile(r"\.(?:safetensors|bin|pt|pth|gguf)(?:\(…\))?$|^(?:Fetching \d+ files|Downloading)")
-_HUB_MODEL = re.compile(r"Starting to load model (?![./~])[\w.-]+/[\w.-]+\.\.\.$")
+_MODEL = re.compile(r"Starting to load model (\S+?)\.\.\.|[( ]model='([^']+)'")
+_HUB_MODEL = re.compile(r"(?![./~])[\w.-]+/[\w.-]+$")
 SILENT_DOWNLOAD_S = 3.0     # vLLM hides the hub's own bars; so long a silence before loading is a download
 
 
@@ -104,6 +106,7 @@ class Phases:
     history: list[tuple[Phase, float]] = field(default_factory=list)
     seconds_left: tuple[float, float] | None = None     # of this phase, as its bar says: (seconds, when it said so)
     may_download_since: float | None = None
+    from_hub: bool = True
     _files: dict[str, float] = field(default_factory=dict)
 
     def begin(self, now: float) -> None:
@@ -137,13 +140,13 @@ class Phases:
 
     def _mark(self, mark: Mark, text: str, now: float) -> None:
         phase = mark.phase
-        if mark.words == "Starting to load model ":
-            if _HUB_MODEL.search(text):
-                self.may_download_since = now
+        if model := _MODEL.search(text):
+            self.from_hub = _HUB_MODEL.match(model[1] or model[2]) is not None
+        if mark.words in BEFORE_LOADING:
+            if self.from_hub:
+                self.may_download_since = self.may_download_since or now
             else:
                 phase = Phase.LOADING_WEIGHTS
-        elif mark.words == "Using model weights format":
-            self.may_download_since = now
         self._reach(phase, now)
         self._done(phase, mark.done if phase is mark.phase else 0.0)
 
@@ -173,12 +176,13 @@ class Phases:
         return min(sum(self._files.values()) / int(found[2]), 1.0)
 
     def _reach(self, phase: Phase, now: float) -> None:
+        waiting_since = self.may_download_since
+        if RANK[phase] > RANK[Phase.STARTING]:
+            self.may_download_since = None
         if RANK[phase] <= RANK[self.phase]:
             return
         if RANK[phase] > RANK[Phase.LOADING_WEIGHTS] > RANK[self.phase]:
-            self._reach(Phase.LOADING_WEIGHTS, self.may_download_since or now)    # old engines say nothing in between
-        if RANK[phase] > RANK[Phase.STARTING]:
-            self.may_download_since = None
+            self._reach(Phase.LOADING_WEIGHTS, waiting_since or now)      # old engines say nothing in between
         self.phase, self.since, self.seconds_left = phase, now, None
         self.history.append((phase, now))
         self._raise_percent(SPANS[phase][0])

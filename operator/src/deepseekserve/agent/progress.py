@@ -17,10 +17,10 @@ from deepseekserve.agent.reasons import Phase
 BUDGETS: dict[Phase, float] = {
     Phase.STARTING: 1.0,
     Phase.DOWNLOADING: 6.0,
-    Phase.LOADING_WEIGHTS: 3.0,
-    Phase.COMPILING: 3.0,
+    Phase.LOADING_WEIGHTS: 2.0,
+    Phase.COMPILING: 2.0,
     Phase.PROFILING_MEMORY: 2.0,
-    Phase.CAPTURING_GRAPHS: 4.0,
+    Phase.CAPTURING_GRAPHS: 2.0,
     Phase.SERVING: 1.0,
 }
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Any
 
 from deepseekserve.agent.diagnosis import Failure
 from deepseekserve.agent.reasons import Phase
@@ -14,6 +15,7 @@ from deepseekserve.agent.reasons import Phase
 SCHEMA = 1
 TERMINATION_BYTES = 4096        # the kubelet keeps no more
 _EXCERPT_CHARS = 6000
+_SENTENCE_CHARS = 240
 
 
 @dataclass(frozen=True)
@@ -53,23 +55,28 @@ def report(standing: Standing) -> dict[str, object]:
 
 def termination_message(report: Mapping[str, object]) -> bytes:
     """Return the report as one JSON object of at most 4,096 bytes; the excerpt is cut first, then notes, then fixes."""
-    data = json.loads(json.dumps(report))
-    encoded = _encode(data)
-    failure = data.get("failure") or {}
-    while len(encoded) > TERMINATION_BYTES and failure.get("logExcerpt"):
-        excerpt = failure["logExcerpt"]
-        excess = len(encoded) - TERMINATION_BYTES
-        failure["logExcerpt"] = excerpt[:max(len(excerpt) - max(excess // 4, 1), 0)]
-        encoded = _encode(data)
-    for holder, key in ((data.get("engine") or {}, "notes"), (failure, "fixes"), (data, "engine"), (data, "degraded")):
-        if len(encoded) > TERMINATION_BYTES and holder.get(key):
+    data: dict[str, Any] = json.loads(json.dumps(report))
+    failure: dict[str, Any] = data.get("failure") or {}
+    _cut(data, failure, "logExcerpt", 0)
+    for holder, key in ((data.get("engine") or {}, "notes"), (failure, "fixes"), (data, "engine")):
+        if len(_encode(data)) > TERMINATION_BYTES and key in holder:
             holder[key] = type(holder[key])()
-            encoded = _encode(data)
-    for key in ("remedy", "message"):
-        if len(encoded) > TERMINATION_BYTES and key in failure:
-            failure[key] = failure[key][:240]
-            encoded = _encode(data)
-    return encoded
+    for holder, key in ((data, "degraded"), (failure, "remedy"), (failure, "message")):
+        _cut(data, holder, key, _SENTENCE_CHARS)
+    return _encode(data)
+
+
+def _cut(data: Mapping[str, object], holder: dict[str, Any], key: str, least: int) -> None:
+    """Shorten one text of `data` by as little as lets the whole fit, to no fewer than `least` characters."""
+    text = holder.get(key)
+    if not text or len(_encode(data)) <= TERMINATION_BYTES:
+        return
+    low, high = min(least, len(text)), len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        holder[key] = text[:middle]
+        low, high = (middle, high) if len(_encode(data)) <= TERMINATION_BYTES else (low, middle - 1)
+    holder[key] = text[:low]
 
 
 def rfc3339(seconds: float) -> str:

@@ -1,0 +1,1 @@
+"""Real logs and known wordings, held against the diagnosis."""
