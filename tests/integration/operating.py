@@ -18,11 +18,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from deepseekserve import names
+from tests.cluster.tools import tool
 from tests.lab.kubectl import Kubectl, Object
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +121,20 @@ def running(operator: Operator) -> Iterator[Operator]:
         yield operator
     finally:
         operator.kill()
+
+
+def least_privileged(kubectl: Kubectl, namespace: str, folder: Path) -> Kubectl:
+    """The same cluster as the chart's ServiceAccount in `namespace`, with no more than the chart's RBAC allows."""
+    templates = [f"--show-only=templates/{name}.yaml" for name in ("rbac", "serviceaccount")]
+    chart = str(ROOT / "charts" / "deepseekserve")
+    version = json.loads(kubectl("get", "--raw", "/version"))["gitVersion"]
+    render = [str(tool("helm")), "template", "deepseekserve", chart, f"-n{namespace}", f"--kube-version={version}"]
+    kubectl("apply", "-f", "-", stdin=subprocess.check_output([*render, *templates], text=True))
+    token = kubectl("create", "token", "deepseekserve", f"--namespace={namespace}", "--duration=1h")
+    config = json.loads(kubectl("config", "view", "--raw", "--flatten", "-o", "json"))
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    (folder / "kubeconfig").write_text(json.dumps(config))
+    return replace(kubectl, kubeconfig=folder / "kubeconfig")
 
 
 def install_crd(kubectl: Kubectl) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from deepseekserve import names
 from tests.cluster.controlplane import ControlPlane
-from tests.integration.operating import Operator, eventually, install_crd, resource, running
+from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.watch import Watch, is_true
 
@@ -23,7 +23,7 @@ LEASE = "lease/deepseekserve-operator"
 def operator(kubectl: Kubectl, tmp_path: Path, namespace: str) -> Iterator[Operator]:
     """An operator that is not started yet, with its Lease in the test's namespace; killed at the end."""
     install_crd(kubectl)
-    made = Operator(kubectl, tmp_path / "log", namespace=namespace)
+    made = Operator(least_privileged(kubectl, namespace, tmp_path), tmp_path / "log", namespace=namespace)
     yield made
     made.kill()
 

@@ -46,15 +46,22 @@ class Revisions:
         return tuple(r for r in stored if r not in outdated)
 
     async def mark_good(self, serve: DeepSeekServe, status: Status) -> None:
-        """Label the last good revision, once."""
-        for found in self._stored(serve):
-            if found.name == status.last_good_revision and not found.good:
-                path = f"/metadata/labels/{names.LABEL_GOOD.replace('/', '~1')}"
-                key = Key(serve.metadata.namespace, found.name)
-                marked = await self.kube.patch(REVISIONS, key, [{"op": "add", "path": path, "value": "true"}])
-                self.cache.put(REVISIONS, marked)
+        """Label the last good revision, once.
+
+        By PUT: the API server compares the data of a ControllerRevision, which is immutable, byte by byte, and every
+        kind of patch would write it in another form.
+        """
+        raw = self.cache.child(REVISIONS, _key(serve), status.last_good_revision or "")
+        if raw and raw["metadata"]["labels"].get(names.LABEL_GOOD) != "true":
+            metadata = {**raw["metadata"], "labels": {**raw["metadata"]["labels"], names.LABEL_GOOD: "true"}}
+            marked = {"apiVersion": REVISIONS.api_version, "kind": REVISIONS.kind, **raw, "metadata": metadata}
+            self.cache.put(REVISIONS, await self.kube.replace(REVISIONS, marked))
 
     def _stored(self, serve: DeepSeekServe) -> Sequence[Revision]:
-        stored = self.cache.children(REVISIONS, Key(serve.metadata.namespace, serve.metadata.name))
+        stored = self.cache.children(REVISIONS, _key(serve))
         ours = [raw for raw in stored if names.is_ours(raw["metadata"], serve.metadata.uid)]
         return [parsed for raw in ours if (parsed := revision.parse(raw))]
+
+
+def _key(serve: DeepSeekServe) -> Key:
+    return Key(serve.metadata.namespace, serve.metadata.name)
