@@ -1,5 +1,6 @@
 """Names what a bare machine lacks, and how to get it, before anything long begins. Standard library only."""
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -13,11 +14,9 @@ def missing() -> list[str]:
     """One line for each missing or too old prerequisite, with the way to get it."""
     lines = []
     if sys.version_info < PYTHON:
-        lines.append(f"Python 3.11 or later (this is {sys.version.split()[0]}): apt-get install python3.11, then make PYTHON=python3.11")
-    try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
-    except ImportError:
+        this = sys.version.split()[0]
+        lines.append(f"Python 3.11 or later (this is {this}): apt-get install python3.11, then make PYTHON=python3.11")
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         lines.append("Python's venv module: apt-get install python3-venv")
     if (go := go_version()) is None:
         lines.append("Go 1.24 or later: https://go.dev/doc/install, then put its bin folder on PATH")

@@ -25,15 +25,22 @@ BREAK = {"spec": {"engine": {"quantization": "AWQ", "maxNumSeqs": 8}}}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; exit code 0 when every part of it was seen to work."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
-    parser.add_argument("--provider", choices=("auto", "local", "kind"), default="auto", help="where the cluster runs (default: auto)")
+    parser.add_argument(
+        "--provider", choices=("auto", "local", "kind"), default="auto", help="where the cluster runs (default: auto)"
+    )
     parser.add_argument("--image", metavar="NODE_IMAGE", help="kind's node image (default: kind's own)")
     options = parser.parse_args(argv)
     steps = Steps.begin(line)
     lab = bring_up_in(steps, provider=options.provider, node_image=options.image)
     kubectl = replace(lab.kubectl, namespace=NAMESPACE)
-    steps.run("a namespace that enforces Pod Security `restricted`, and a volume for the model", lambda: place(lab, kubectl))
+    steps.run(
+        "a namespace that enforces Pod Security `restricted`, and a volume for the model", lambda: place(lab, kubectl)
+    )
     with Watch(kubectl, NAME) as watch:
-        steps.run(f"kubectl apply -f {EXAMPLE.relative_to(ROOT)}, and the start as the status tells it", lambda: serve(lab, kubectl, watch))
+        steps.run(
+            f"kubectl apply -f {EXAMPLE.relative_to(ROOT)}, and the start as the status tells it",
+            lambda: serve(lab, kubectl, watch),
+        )
         steps.run("a question, asked with the official openai client", lambda: ask(kubectl))
         steps.run("broken on purpose: quantization AWQ on a plain checkpoint", lambda: break_it(kubectl, watch))
         steps.run("the remedy of the status, applied", lambda: mend(kubectl, watch))
@@ -50,9 +57,12 @@ def place(lab: Lab, kubectl: Kubectl) -> None:
 def serve(lab: Lab, kubectl: Kubectl, watch: Watch) -> None:
     """Apply the example and print each change of its status until it serves."""
     kubectl("delete", "dss,job", "--all", "--wait=true")
+    example = EXAMPLE.read_text().replace("ENGINE_IMAGE", lab.engine_image)
+    kubectl("apply", "--filename=-", "--selector=step=model", stdin=example)
+    kubectl("wait", "--for=condition=Complete", "job/make-tiny-model", "--timeout=300s", timeout_s=310)
     phases = Phases(line)
     mark = watch.mark()
-    kubectl.apply(EXAMPLE.read_text().replace("ENGINE_IMAGE", lab.engine_image))
+    kubectl.apply(example)
     watch.until(lambda r: phases.show(r) and serves(r), timeout_s=START_S, what="Ready", since=mark)
     line("")
     line(kubectl("get", "dss", NAME).rstrip())
@@ -62,23 +72,37 @@ def serve(lab: Lab, kubectl: Kubectl, watch: Watch) -> None:
 
 def ask(kubectl: Kubectl) -> None:
     """One chat through the Service, as any OpenAI program would do it."""
-    with forwarded(kubectl, f"svc/{NAME}", 8000) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+    with (
+        forwarded(kubectl, f"svc/{NAME}", 8000) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+    ):
         model = next(iter(client.models.list())).id
         begin = time.monotonic()
-        answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": QUESTION}], max_tokens=24)
+        answer = client.chat.completions.create(
+            model=model, messages=[{"role": "user", "content": QUESTION}], max_tokens=24
+        )
         message = answer.choices[0].message
         said = message.content or getattr(message, "reasoning", "") or ""
         line(f"  you:   {QUESTION}")
-        line(f"  {model}: {said.strip()!r}  ({time.monotonic() - begin:.1f} s; random weights: the words mean nothing, the path is real)")
+        line(
+            f"  {model}: {said.strip()!r}  ({time.monotonic() - begin:.1f} s; random weights: the words mean nothing, the path is real)"
+        )
 
 
 def break_it(kubectl: Kubectl, watch: Watch) -> None:
     """Ask for AWQ on weights that are not AWQ, and show what the status says while the old pod still serves."""
-    line(f"  $ kubectl patch dss {NAME} --type=merge -p '{BREAK}'".replace("'", '"').replace('"{', "'{").replace('}"', "}'"))
+    line(
+        f"  $ kubectl patch dss {NAME} --type=merge -p '{BREAK}'".replace("'", '"')
+        .replace('"{', "'{")
+        .replace('}"', "}'")
+    )
     mark = watch.mark()
     kubectl.patch("dss", NAME, BREAK)
     seen = watch.until(
-        lambda r: failed_with("QuantizationMissingConfig")(r) and is_true("Degraded")(r), timeout_s=START_S, what="the typed reason", since=mark,
+        lambda r: failed_with("QuantizationMissingConfig")(r) and is_true("Degraded")(r),
+        timeout_s=START_S,
+        what="the typed reason",
+        since=mark,
     ).object
     line(kubectl("get", "dss", NAME).rstrip())
     failure = seen["status"]["failure"]
@@ -97,7 +121,9 @@ def mend(kubectl: Kubectl, watch: Watch) -> None:
     mark = watch.mark()
     phases = Phases(line)
     kubectl.patch("dss", NAME, change)
-    seen = watch.until(lambda r: phases.show(r) and serves(r), timeout_s=START_S, what="Degraded=False on the new revision", since=mark).object
+    seen = watch.until(
+        lambda r: phases.show(r) and serves(r), timeout_s=START_S, what="Degraded=False on the new revision", since=mark
+    ).object
     assert seen["status"]["currentRevision"] == seen["status"]["lastGoodRevision"]
     line("")
     line(kubectl("get", "dss", NAME).rstrip())
@@ -109,14 +135,17 @@ def farewell(kubectl: Kubectl, steps: Steps) -> None:
     last_events(kubectl, NAME)
     table("how long each step took", [(title, f"{seconds:.0f} s") for title, seconds in steps.took])
     command = f"kubectl --kubeconfig={kubectl.kubeconfig} -n {NAMESPACE}"
-    table("what to try next", [
-        ("watch a start", f"{command} get dss -w"),
-        ("read a status", f"{command} describe dss {NAME}"),
-        ("two replicas", f"{command} scale dss/{NAME} --replicas=2"),
-        ("the fields", f"{command} explain dss.spec.engine"),
-        ("the tests", "make test"),
-        ("end it all", "python3 -m tests.cluster down"),
-    ])
+    table(
+        "what to try next",
+        [
+            ("watch a start", f"{command} get dss -w"),
+            ("read a status", f"{command} describe dss {NAME}"),
+            ("two replicas", f"{command} scale dss/{NAME} --replicas=2"),
+            ("the fields", f"{command} explain dss.spec.engine"),
+            ("the tests", "make test"),
+            ("end it all", "python3 -m tests.cluster down"),
+        ],
+    )
 
 
 if __name__ == "__main__":

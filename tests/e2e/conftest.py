@@ -55,7 +55,9 @@ def resource(name: str, **spec: object) -> Object:
 
 def engine_pods(kubectl: Kubectl, name: str) -> list[Object]:
     """The live pods of a resource, newest last."""
-    pods = [p for p in kubectl.list("pods", f"deepseekserve.io/name={name}") if "deletionTimestamp" not in p["metadata"]]
+    pods = [
+        p for p in kubectl.list("pods", f"deepseekserve.io/name={name}") if "deletionTimestamp" not in p["metadata"]
+    ]
     return sorted(pods, key=lambda p: str(p["metadata"]["creationTimestamp"]))
 
 

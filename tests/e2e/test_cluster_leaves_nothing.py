@@ -11,16 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import archive
+from tests.cluster.components import API_SERVICE_IP
 from tests.cluster.health import wait_for
 from tests.cluster.local import Local
 from tests.cluster.node import COVERED_SYSCTLS
 from tests.cluster.services import pause_image
+from tests.cluster.tools import tool
+from tests.cluster.volumes import static_volume
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="the local provider needs Linux and root"
 )
 
 ROOT = Path(__file__).parents[2]
+DATA = Path(__file__).parent / "data"
 NAME = "leaktest"
 CLUSTER = Local(NAME)
 NETWORK_SYSCTLS = ("net/ipv4/ip_forward", "net/ipv4/conf/all/route_localnet", "net/netfilter/nf_conntrack_max")
@@ -63,9 +68,10 @@ def processes() -> list[str]:
     return sorted(f"{pid} {read(Path('/proc', str(pid), 'cmdline'))[:100]}" for pid in ours)
 
 
-def namespaces() -> set[str]:
-    """The namespaces that any process of the machine is in."""
-    return namespaces_of(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+def lifes() -> set[tuple[int, str]]:
+    """Every process of the machine with the time of its start: a number alone may be given again."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {(pid, " ".join(read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[19:20])) for pid in pids}
 
 
 def namespaces_of(pids: Iterable[int]) -> set[str]:
@@ -96,16 +102,20 @@ def read_link(link: Path) -> str:
         return ""
 
 
-def run_a_pod() -> None:
+def kubectl(*arguments: str, stdin: str | None = None) -> str:
+    command = [str(CLUSTER.state / "bin" / "kubectl"), f"--kubeconfig={CLUSTER.kubeconfig}", *arguments]
+    return subprocess.run(command, input=stdin, text=True, check=True, capture_output=True).stdout
+
+
+def run_a_pod(name: str = "one", **spec: object) -> None:
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "one"},
-        "spec": {"containers": [{"name": "one", "image": pause_image(), "imagePullPolicy": "Never"}]},
+        "metadata": {"name": name},
+        "spec": {"containers": [{"name": "one", "image": pause_image(), "imagePullPolicy": "Never"}], **spec},
     }
-    kubectl = [str(CLUSTER.state / "bin" / "kubectl"), f"--kubeconfig={CLUSTER.kubeconfig}"]
-    subprocess.run([*kubectl, "apply", "-f", "-"], input=json.dumps(pod), text=True, check=True)
-    subprocess.run([*kubectl, "wait", "--for=condition=Ready", "pod/one", "--timeout=60s"], check=True)
+    kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
 
 
 @pytest.fixture
@@ -121,9 +131,10 @@ def test_a_cluster_with_a_pod_is_ended_without_a_trace(before: dict[str, object]
     run_a_pod()
     own = namespaces_of(CLUSTER.groups.pids()) - namespaces_of([os.getpid()])
     assert len(own) >= 4      # the node's and the pod's
+    alive = lifes()
     cluster("down")
     assert machine() == before
-    assert own & namespaces() == set()
+    assert namespaces_of(pid for pid, _ in alive & lifes()) & own == set()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +175,34 @@ def test_two_starts_at_once_take_turns(before: dict[str, object]) -> None:
     assert (first.returncode, second.returncode) == (0, 0)
     assert sum("waiting: process" in s for s in said) == 1
     assert sum("starting the node" in s for s in said) == 1
+
+
+def test_a_cluster_is_equipped_with_gpus_nodes_made_of_air_images_and_volumes(
+    before: dict[str, object], tmp_path: Path
+) -> None:
+    cluster("up", "--gpus", "2", "--kwok", str(DATA / "nodes-of-air.yaml"))
+    gpus = kubectl("get", "nodes", "-o", r"jsonpath={.items[*].status.allocatable.nvidia\.com/gpu}")
+    assert sorted(gpus.split()) == ["1", "2", "8"]
+    on_air = {"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}, "tolerations": [{"operator": "Exists"}]}
+    run_a_pod("air", **on_air)
+    run_a_pod("real")      # it tolerates nothing, so it cannot land on air
+    assert kubectl("get", "pod", "real", "-o", "jsonpath={.spec.nodeName}") == CLUSTER.node_name()
+
+    archive.write(tmp_path / "image.tar", "localhost/leaktest:1", tool("pause"))
+    said = [cluster("load", str(tmp_path / "image.tar")).stderr for _ in range(2)]
+    assert ["already there" in s for s in said] == [False, True]
+    assert "localhost/leaktest:1" in CLUSTER.images()
+
+    folder = Path(cluster("volume", "models").stdout.strip())
+    assert folder.stat().st_mode & 0o777 == 0o777
+    for made in static_volume("v", claim="c", namespace="default", node=CLUSTER.node_name(), path=str(folder)):
+        kubectl("apply", "-f", "-", stdin=json.dumps(made))
+    kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/c", "--timeout=30s")
+
+    resolved = cluster("exec", "--", "getent", "hosts", "kubernetes.default.svc.cluster.local").stdout
+    assert resolved.split()[0] == API_SERVICE_IP
+    cluster("down")
+    assert machine() == before
 
 
 def kill_when_it_says(text: str) -> None:

@@ -28,22 +28,38 @@ class Case:
 
 EDITS = {
     "AWQ on a plain checkpoint": Case(
-        "QuantizationMissingConfig", {"engine": {"quantization": "AWQ"}}, "Cannot find the config file for awq",
-        fixes={"spec.engine.quantization": "Auto"}),
+        "QuantizationMissingConfig",
+        {"engine": {"quantization": "AWQ"}},
+        "Cannot find the config file for awq",
+        fixes={"spec.engine.quantization": "Auto"},
+    ),
     "a context longer than the model's": Case(
-        "ContextTooLong", {"engine": {"maxModelLen": 999999}}, "max_model_len", ("999999", "32768"),
-        fixes={"spec.engine.maxModelLen": "32768"}),
-    "a missing folder": Case("ModelNotFound", {"model": {"source": "pvc://models/nothing-here"}}, "nothing-here", ("nothing-here",)),
+        "ContextTooLong",
+        {"engine": {"maxModelLen": 999999}},
+        "max_model_len",
+        ("999999", "32768"),
+        fixes={"spec.engine.maxModelLen": "32768"},
+    ),
+    "a missing folder": Case(
+        "ModelNotFound", {"model": {"source": "pvc://models/nothing-here"}}, "nothing-here", ("nothing-here",)
+    ),
     "an unknown flag": Case(
-        "InvalidArgument", {"engine": {"extraArgs": ["--max-num-seqz=4"]}}, "unrecognized arguments", ("--max-num-seqz",)),
+        "InvalidArgument",
+        {"engine": {"extraArgs": ["--max-num-seqz=4"]}},
+        "unrecognized arguments",
+        ("--max-num-seqz",),
+    ),
     "a KV cache too small": Case(
-        "KVCacheTooSmall", {"engine": {"maxModelLen": 32768, "kvCacheMemory": "1Mi"}}, "KV cache is needed"),
+        "KVCacheTooSmall", {"engine": {"maxModelLen": 32768, "kvCacheMemory": "1Mi"}}, "KV cache is needed"
+    ),
 }
 FILES = {
     "truncated weights": Case("CorruptModel", {"model": {"source": "pvc://models/truncated"}}, "safetensors"),
     "empty weights": Case("CorruptModel", {"model": {"source": "pvc://models/empty"}}, "safetensors"),
     "a Git LFS pointer for weights": Case("CorruptModel", {"model": {"source": "pvc://models/pointer"}}, "safetensors"),
-    "an unreadable file": Case("PermissionDenied", {"model": {"source": "pvc://models/unreadable"}}, "ermission denied"),
+    "an unreadable file": Case(
+        "PermissionDenied", {"model": {"source": "pvc://models/unreadable"}}, "ermission denied"
+    ),
 }
 MEND = """
 import os, shutil, sys
@@ -87,7 +103,10 @@ def assert_still_serves(thing: Object, reason: str) -> None:
 
 @pytest.mark.parametrize("case", EDITS.values(), ids=EDITS.keys())
 def test_an_edit_that_cannot_work_is_explained_while_the_old_revision_serves(
-    kubectl: Kubectl, served: Watch, timings: Timings, case: Case,
+    kubectl: Kubectl,
+    served: Watch,
+    timings: Timings,
+    case: Case,
 ) -> None:
     before = kubectl.get("dss", served.name)
     assert before is not None
@@ -102,7 +121,10 @@ def test_an_edit_that_cannot_work_is_explained_while_the_old_revision_serves(
 
 @pytest.mark.parametrize("case", FILES.values(), ids=FILES.keys())
 def test_a_broken_file_is_explained_and_serves_once_the_file_is_mended(
-    kubectl: Kubectl, served: Watch, timings: Timings, case: Case,
+    kubectl: Kubectl,
+    served: Watch,
+    timings: Timings,
+    case: Case,
 ) -> None:
     thing, at = broken(kubectl, served, case)
     assert_told_well(thing["status"], case)
@@ -126,7 +148,9 @@ def test_a_memory_limit_too_small_is_named_and_a_larger_one_serves(kubectl: Kube
     with Watch(kubectl, "starved") as watch:
         kubectl.apply(resource("starved", resources={"memory": "500Mi"}, engine={"kvCacheMemory": "16Mi"}))
         seen = watch.until(failed_with("HostOutOfMemory"), timeout_s=FAIL_S, what="HostOutOfMemory")
-        assert condition(seen.object, "Ready") | {"status": "False", "reason": "HostOutOfMemory"} == condition(seen.object, "Ready")
+        assert condition(seen.object, "Ready") | {"status": "False", "reason": "HostOutOfMemory"} == condition(
+            seen.object, "Ready"
+        )
         assert "spec.resources.memory" in seen.object["status"]["failure"]["remedy"]
         mark = watch.mark()
         kubectl.patch("dss", "starved", {"spec": {"resources": {"memory": "4Gi"}}})
@@ -144,7 +168,11 @@ SIGNALS = {
 
 @pytest.mark.parametrize(("signal", "word", "reason"), SIGNALS.values(), ids=SIGNALS.keys())
 def test_a_serving_engine_that_dies_or_hangs_is_explained_and_comes_back_by_itself(
-    kubectl: Kubectl, served: Watch, signal: str, word: str, reason: str,
+    kubectl: Kubectl,
+    served: Watch,
+    signal: str,
+    word: str,
+    reason: str,
 ) -> None:
     mark = served.mark()
     signal_engine(kubectl, served.name, signal, word)
@@ -168,7 +196,10 @@ LOADING = {
 
 @pytest.mark.parametrize(("signal", "word", "reasons"), LOADING.values(), ids=LOADING.keys())
 def test_an_engine_that_dies_or_hangs_while_loading_is_explained_and_comes_up_by_itself(
-    kubectl: Kubectl, signal: str, word: str, reasons: set[str],
+    kubectl: Kubectl,
+    signal: str,
+    word: str,
+    reasons: set[str],
 ) -> None:
     name = f"loading-{signal.lower()}"
     with Watch(kubectl, name) as watch:
@@ -176,7 +207,9 @@ def test_an_engine_that_dies_or_hangs_while_loading_is_explained_and_comes_up_by
         watch.until(at_percent(1), timeout_s=START_S, what="the start under way")
         loading_pod(kubectl, watch)
         signal_engine(kubectl, name, signal, word)
-        seen = watch.until(lambda r: r["status"].get("failure", {}).get("reason") in reasons, timeout_s=FAIL_S, what=str(reasons))
+        seen = watch.until(
+            lambda r: r["status"].get("failure", {}).get("reason") in reasons, timeout_s=FAIL_S, what=str(reasons)
+        )
         assert condition(seen.object, "Ready")["reason"] in reasons
         assert not is_true("Stalled")(seen.object)
         watch.until(serves, timeout_s=START_S, what="Ready by itself")
@@ -190,4 +223,6 @@ def at_percent(least: int) -> Any:
 def loading_pod(kubectl: Kubectl, watch: Watch) -> None:
     """Wait, through the pod's own log, until the engine core has begun: only then is there one to signal."""
     pod = engine_pods(kubectl, watch.name)[-1]["metadata"]["name"]
-    assert any("Initializing a V1 LLM engine" in line for line in log_lines(kubectl, pod)), "the engine core never began"
+    assert any("Initializing a V1 LLM engine" in line for line in log_lines(kubectl, pod)), (
+        "the engine core never began"
+    )

@@ -54,21 +54,38 @@ def test_the_status_tells_what_the_engine_reported(kubectl: Kubectl, served: Wat
 def test_scale_to_two_and_back_follows_the_scale_subresource(kubectl: Kubectl, served: Watch) -> None:
     mark = served.mark()
     kubectl("scale", f"dss/{served.name}", "--replicas=2")
-    two = served.until(lambda r: is_current(r) and r["status"].get("readyReplicas") == 2, timeout_s=START_S, what="two ready replicas", since=mark)
-    scale = json.loads(kubectl("get", "--raw", f"/apis/deepseekserve.io/v1alpha1/namespaces/{kubectl.namespace}/deepseekserves/{served.name}/scale"))
+    two = served.until(
+        lambda r: is_current(r) and r["status"].get("readyReplicas") == 2,
+        timeout_s=START_S,
+        what="two ready replicas",
+        since=mark,
+    )
+    scale = json.loads(
+        kubectl(
+            "get",
+            "--raw",
+            f"/apis/deepseekserve.io/v1alpha1/namespaces/{kubectl.namespace}/deepseekserves/{served.name}/scale",
+        )
+    )
     assert scale["status"]["replicas"] == 2
     assert scale["status"]["selector"] == two.object["status"]["selector"]
     mark = served.mark()
     kubectl("scale", f"dss/{served.name}", "--replicas=1")
-    served.until(lambda r: serves(r) and r["status"].get("replicas") == 1, timeout_s=120, what="one replica", since=mark)
+    served.until(
+        lambda r: serves(r) and r["status"].get("replicas") == 1, timeout_s=120, what="one replica", since=mark
+    )
 
 
 def test_suspended_has_no_pods_and_says_so(kubectl: Kubectl, served: Watch) -> None:
     mark = served.mark()
     kubectl.patch("dss", served.name, {"spec": {"suspended": True}})
-    seen = served.until(lambda r: is_current(r) and r["status"].get("phase") == "Suspended", timeout_s=60, what="Suspended", since=mark)
+    seen = served.until(
+        lambda r: is_current(r) and r["status"].get("phase") == "Suspended", timeout_s=60, what="Suspended", since=mark
+    )
     assert condition(seen.object, "Ready")["reason"] == "Suspended"
-    kubectl("wait", "--for=delete", "pod", "-l", f"deepseekserve.io/name={served.name}", "--timeout=120s", timeout_s=130)
+    kubectl(
+        "wait", "--for=delete", "pod", "-l", f"deepseekserve.io/name={served.name}", "--timeout=120s", timeout_s=130
+    )
     mark = served.mark()
     kubectl.patch("dss", served.name, {"spec": {"suspended": False}})
     served.until(serves, timeout_s=START_S, what="Ready after suspension", since=mark)
@@ -84,17 +101,29 @@ def test_a_child_edited_or_deleted_by_hand_comes_back(kubectl: Kubectl, served: 
 def test_delete_leaves_nothing(lab: Lab, kubectl: Kubectl, operator: str) -> None:
     name = f"gone-{operator}"
     with Watch(kubectl, name) as watch:
-        kubectl.apply({"apiVersion": "deepseekserve.io/v1alpha1", "kind": "DeepSeekServe", "metadata": {"name": name}, "spec": {
-            "model": {"source": "pvc://models/tiny"}, "engine": {"device": "CPU"}, "resources": {"memory": "4Gi"}}})
+        kubectl.apply(
+            {
+                "apiVersion": "deepseekserve.io/v1alpha1",
+                "kind": "DeepSeekServe",
+                "metadata": {"name": name},
+                "spec": {
+                    "model": {"source": "pvc://models/tiny"},
+                    "engine": {"device": "CPU"},
+                    "resources": {"memory": "4Gi"},
+                },
+            }
+        )
         watch.until(is_true("Reconciling"), timeout_s=30, what="seen by the operator")
         with Watch(kubectl, name, kind="deployment") as deployment:
-            deployment.until(lambda d: True, timeout_s=30, what="its Deployment")
+            deployment.until(bool, timeout_s=30, what="its Deployment")
     if operator == "down":
         scale_operator(lab, 0)
     try:
         kubectl("delete", "dss", name, "--timeout=30s")
         for kind in CHILDREN.split(","):
-            kubectl("wait", "--for=delete", kind, "-l", f"deepseekserve.io/name={name}", "--timeout=120s", timeout_s=130)
+            kubectl(
+                "wait", "--for=delete", kind, "-l", f"deepseekserve.io/name={name}", "--timeout=120s", timeout_s=130
+            )
     finally:
         if operator == "down":
             scale_operator(lab, 1)
@@ -108,4 +137,13 @@ def scale_operator(lab: Lab, replicas: int) -> None:
     if replicas:
         lab.kubectl("rollout", "status", *deployments, "--timeout=120s")
     else:
-        lab.kubectl("wait", "--for=delete", "pod", "-n", OPERATOR_NAMESPACE, "-l", "app.kubernetes.io/name=deepseekserve", "--timeout=60s")
+        lab.kubectl(
+            "wait",
+            "--for=delete",
+            "pod",
+            "-n",
+            OPERATOR_NAMESPACE,
+            "-l",
+            "app.kubernetes.io/name=deepseekserve",
+            "--timeout=60s",
+        )

@@ -18,9 +18,21 @@ KEY = "sk-e2e-right"
 NAME = "keyed"
 # Paths that answer with a model's work or a user's text; every one must be shut without the key. See the facts page.
 INFERENCE = [
-    "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
-    "/invocations", "/generative_scoring", "/tokenize", "/detokenize", "/inference/v1/generate",
-    "//invocations", "/invocations/", "/v1/../invocations", "/%69nvocations", "/INVOCATIONS",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/invocations",
+    "/generative_scoring",
+    "/tokenize",
+    "/detokenize",
+    "/inference/v1/generate",
+    "//invocations",
+    "/invocations/",
+    "/v1/../invocations",
+    "/%69nvocations",
+    "/INVOCATIONS",
 ]
 
 
@@ -28,11 +40,13 @@ INFERENCE = [
 def url(kubectl: Kubectl) -> Iterator[str]:
     kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"key": KEY}})
     with Watch(kubectl, NAME) as watch:
-        kubectl.apply(resource(
-            NAME,
-            engine={"extraArgs": ["--enable-auto-tool-choice", "--tool-call-parser=hermes"]},
-            access={"apiKeySecretRef": {"name": "key", "key": "key"}},
-        ))
+        kubectl.apply(
+            resource(
+                NAME,
+                engine={"extraArgs": ["--enable-auto-tool-choice", "--tool-call-parser=hermes"]},
+                access={"apiKeySecretRef": {"name": "key", "key": "key"}},
+            )
+        )
         watch.until(serves, timeout_s=START_S, what="Ready with an API key")
     with forwarded(kubectl, f"svc/{NAME}", 8000) as base:
         yield base
@@ -60,7 +74,9 @@ def test_the_model_is_listed_under_its_served_name(client: openai.OpenAI) -> Non
 
 
 def test_a_chat_is_answered(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": "Say a word."}], max_tokens=8)
+    answer = client.chat.completions.create(
+        model="tiny", messages=[{"role": "user", "content": "Say a word."}], max_tokens=8
+    )
     assert answer.choices[0].finish_reason in ("length", "stop")
     assert answer.usage
     assert 1 <= answer.usage.completion_tokens <= 8
@@ -68,7 +84,11 @@ def test_a_chat_is_answered(client: openai.OpenAI) -> None:
 
 def test_a_stream_arrives_in_pieces_and_ends(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(
-        model="tiny", messages=[{"role": "user", "content": "Count."}], max_tokens=16, stream=True, temperature=0,
+        model="tiny",
+        messages=[{"role": "user", "content": "Count."}],
+        max_tokens=16,
+        stream=True,
+        temperature=0,
         extra_body={"ignore_eos": True},
     )
     chunks = [c for c in stream if c.choices]
@@ -77,10 +97,24 @@ def test_a_stream_arrives_in_pieces_and_ends(client: openai.OpenAI) -> None:
 
 
 def test_a_named_tool_is_called_with_json_arguments(client: openai.OpenAI) -> None:
-    tool = {"type": "function", "function": {"name": "weather", "parameters": {
-        "type": "object", "properties": {"city": {"type": "string", "maxLength": 8}}, "required": ["city"], "additionalProperties": False}}}
+    tool = {
+        "type": "function",
+        "function": {
+            "name": "weather",
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string", "maxLength": 8}},
+                "required": ["city"],
+                "additionalProperties": False,
+            },
+        },
+    }
     answer = client.chat.completions.create(  # type: ignore[call-overload]
-        model="tiny", messages=[{"role": "user", "content": "Weather in Paris?"}], tools=[tool], max_tokens=200, temperature=0,
+        model="tiny",
+        messages=[{"role": "user", "content": "Weather in Paris?"}],
+        tools=[tool],
+        max_tokens=200,
+        temperature=0,
         tool_choice={"type": "function", "function": {"name": "weather"}},
     )
     call = answer.choices[0].message.tool_calls[0].function
@@ -89,9 +123,17 @@ def test_a_named_tool_is_called_with_json_arguments(client: openai.OpenAI) -> No
 
 
 def test_an_answer_keeps_to_a_json_schema(client: openai.OpenAI) -> None:
-    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["n"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 9}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
     answer = client.chat.completions.create(
-        model="tiny", messages=[{"role": "user", "content": "A digit."}], max_tokens=60, temperature=0,
+        model="tiny",
+        messages=[{"role": "user", "content": "A digit."}],
+        max_tokens=60,
+        temperature=0,
         response_format={"type": "json_schema", "json_schema": {"name": "digit", "schema": schema, "strict": True}},
     )
     assert 1 <= json.loads(answer.choices[0].message.content or "")["n"] <= 9
@@ -103,13 +145,18 @@ def test_a_wrong_model_name_is_a_404_that_names_it(client: openai.OpenAI) -> Non
 
 
 def test_a_wrong_key_is_refused(url: str) -> None:
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="wrong", max_retries=0) as stranger, pytest.raises(openai.AuthenticationError):
+    with (
+        openai.OpenAI(base_url=f"{url}/v1", api_key="wrong", max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError),
+    ):
         stranger.models.list()
 
 
 def test_twenty_chats_at_once_are_all_answered(client: openai.OpenAI) -> None:
     def ask(n: int) -> int:
-        answer = client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": f"Question {n}"}], max_tokens=8)
+        answer = client.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": f"Question {n}"}], max_tokens=8
+        )
         return answer.usage.completion_tokens if answer.usage else 0
 
     with ThreadPoolExecutor(20) as pool:

@@ -10,7 +10,16 @@ from tests.lab.kubectl import Kubectl
 from tests.lab.watch import Watch, condition, serves
 
 ORDER = [
-    "Pending", "Scheduling", "Pulling", "Starting", "Downloading", "LoadingWeights", "Compiling", "ProfilingMemory", "CapturingGraphs", "Serving",
+    "Pending",
+    "Scheduling",
+    "Pulling",
+    "Starting",
+    "Downloading",
+    "LoadingWeights",
+    "Compiling",
+    "ProfilingMemory",
+    "CapturingGraphs",
+    "Serving",
 ]
 STARTS = {
     "eager": (True, {"Starting", "LoadingWeights", "ProfilingMemory", "Serving"}),
@@ -27,7 +36,10 @@ def timings() -> Iterator[Timings]:
 
 @pytest.mark.parametrize(("eager", "occurs"), STARTS.values(), ids=STARTS.keys())
 def test_a_start_shows_its_phases_in_order_and_is_ready_only_when_usable(
-    kubectl: Kubectl, timings: Timings, eager: bool, occurs: set[str],
+    kubectl: Kubectl,
+    timings: Timings,
+    eager: bool,
+    occurs: set[str],
 ) -> None:
     name = "eager" if eager else "compiling"
     with Watch(kubectl, name) as watch:
@@ -37,7 +49,11 @@ def test_a_start_shows_its_phases_in_order_and_is_ready_only_when_usable(
     ranks = [ORDER.index(p) for p in phases]
     assert ranks == sorted(ranks), phases
     assert occurs <= set(phases), phases
-    percents = [s.object["status"]["startup"]["percent"] for s in watch.seen if s.object.get("status", {}).get("startup", {}).get("percent") is not None]
+    percents = [
+        s.object["status"]["startup"]["percent"]
+        for s in watch.seen
+        if s.object.get("status", {}).get("startup", {}).get("percent") is not None
+    ]
     assert percents == sorted(percents), percents
     assert all(p % 5 == 0 for p in percents)
     first_true = next(s for s in watch.seen if condition(s.object, "Ready").get("status") == "True")

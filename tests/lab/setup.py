@@ -13,14 +13,17 @@ from typing import TypeVar
 from tests.cluster.tools import tool
 from tests.cluster.volumes import static_volume
 from tests.images import Image, ensure
-from tests.lab.kubectl import Kubectl, KubectlFailed, Object
+from tests.lab.kubectl import Kubectl, Object
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "deepseekserve"
 OPERATOR_NAMESPACE = "deepseekserve-system"
 RELEASE = "deepseekserve"
 CLUSTER = (sys.executable, "-m", "tests.cluster", "--name", os.environ.get("DSS_CLUSTER", "dss"))
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
+RESTRICTED = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/enforce-version": "latest",
+}
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -75,7 +78,8 @@ def bring_up_in(steps: Steps, *, provider: str, node_image: str | None = None) -
     options = ["--gpus=2", *([f"--image={node_image}"] if node_image else [])]
     steps.run("cluster up", lambda: cluster(steps.say, f"--provider={provider}", "up", *options))
     images = {name: ensure(name) for name in ("operator", "engine-cpu")}
-    steps.run("images into the cluster", lambda: [cluster(steps.say, "load", str(i.archive)) for i in images.values()])
+    archives = [str(image.archive) for image in images.values()]
+    steps.run("images into the cluster", lambda: cluster(steps.say, "load", *archives))
     lab = steps.run("find the cluster", lambda: _lab(images))
     steps.run("helm upgrade --install deepseekserve", lambda: install(lab))
     return lab
@@ -89,19 +93,46 @@ def cluster(say: Say, *args: str) -> None:
 def install(lab: Lab, *more: str) -> None:
     """Install or upgrade the chart with the images built here, and wait until the operator is available."""
     values = {
-        "image": lab.operator_image, "engine.images.cpu": lab.engine_image,
+        "image": lab.operator_image,
+        "engine.images.cpu": lab.engine_image,
     }
     sets = [f"--set-string={k}={v}" for k, v in values.items()]
     _passed_on(
-        [str(lab.helm), "upgrade", "--install", RELEASE, str(CHART), "--namespace", OPERATOR_NAMESPACE, "--create-namespace",
-         f"--kubeconfig={lab.kubectl.kubeconfig}", "--wait", "--timeout=120s", *sets, *more],
-        lambda _: None, "helm")
+        [
+            str(lab.helm),
+            "upgrade",
+            "--install",
+            RELEASE,
+            str(CHART),
+            "--namespace",
+            OPERATOR_NAMESPACE,
+            "--create-namespace",
+            f"--kubeconfig={lab.kubectl.kubeconfig}",
+            "--wait",
+            "--timeout=120s",
+            *sets,
+            *more,
+        ],
+        lambda _: None,
+        "helm",
+    )
 
 
 def uninstall(lab: Lab) -> None:
     """Remove the operator; the CRD and every resource stay."""
-    _passed_on([str(lab.helm), "uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, f"--kubeconfig={lab.kubectl.kubeconfig}", "--wait"],
-               lambda _: None, "helm")
+    _passed_on(
+        [
+            str(lab.helm),
+            "uninstall",
+            RELEASE,
+            "--namespace",
+            OPERATOR_NAMESPACE,
+            f"--kubeconfig={lab.kubectl.kubeconfig}",
+            "--wait",
+        ],
+        lambda _: None,
+        "helm",
+    )
 
 
 def fresh_namespace(kubectl: Kubectl, name: str) -> None:

@@ -36,14 +36,18 @@ class Watch:
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        command = self.kubectl.command("get", self.kind, f"--field-selector=metadata.name={self.name}", "--watch", "-o", "json")
+        command = self.kubectl.command(
+            "get", self.kind, f"--field-selector=metadata.name={self.name}", "--watch", "-o", "json"
+        )
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
         self._thread = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._process is not None
         assert self._thread is not None
         self._process.terminate()
@@ -71,7 +75,9 @@ class Watch:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     last = self.seen[-1].object.get("status") if self.seen else None
-                    raise AssertionError(f"{self.name}: {what}: not seen in {timeout_s:.0f} s; last status: {json.dumps(last, indent=1)}")
+                    raise AssertionError(
+                        f"{self.name}: {what}: not seen in {timeout_s:.0f} s; last status: {json.dumps(last, indent=1)}"
+                    )
                 self._changed.wait(left)
 
     def mark(self) -> int:
