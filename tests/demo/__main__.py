@@ -1,6 +1,7 @@
 """The demo's story, in the order in which it is told; every line it prints comes from the cluster it runs on."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -91,11 +92,7 @@ def ask(kubectl: Kubectl) -> None:
 
 def break_it(kubectl: Kubectl, watch: Watch) -> None:
     """Ask for AWQ on weights that are not AWQ, and show what the status says while the old pod still serves."""
-    line(
-        f"  $ kubectl patch dss {NAME} --type=merge -p '{BREAK}'".replace("'", '"')
-        .replace('"{', "'{")
-        .replace('}"', "}'")
-    )
+    line(f"  $ kubectl patch dss {NAME} --type=merge -p '{json.dumps(BREAK)}'")
     mark = watch.mark()
     kubectl.patch("dss", NAME, BREAK)
     seen = watch.until(

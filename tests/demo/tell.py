@@ -48,7 +48,8 @@ class Phases:
         now = time.monotonic() - self.began
         if not self.at or self.at[-1][0] != shown:
             self.at.append((shown, now))
-        text = f"{phase:16} {progress(startup):5} {condition(resource, 'Ready').get('status', 'Unknown'):8} {status.get('failure', {}).get('reason', '')}"
+        ready, reason = condition(resource, "Ready").get("status", "Unknown"), status.get("failure", {}).get("reason", "")
+        text = f"{phase:16} {progress(startup):5} {ready:8} {reason}"
         if text != self.last:
             self.say(f"  {now:6.1f} s  {text.rstrip()}")
             self.last = text
@@ -67,7 +68,7 @@ def progress(startup: Object) -> str:
 
 
 def fix_patch(fixes: Sequence[Object]) -> Object:
-    """The merge patch that applies a status's fixes: {field: spec.engine.quantization, value: Auto} -> {spec: {engine: ...}}."""
+    """The merge patch that applies a status's fixes: field spec.engine.dtype becomes {spec: {engine: {dtype: ...}}}."""
     patch: Object = {}
     for fix in fixes:
         *groups, last = fix["field"].split(".")

@@ -1,4 +1,4 @@
-"""Brings the whole chain up once: cluster, operator from the chart, a namespace that enforces `restricted`, the models."""
+"""Brings the chain up once: cluster, operator from the chart, a namespace that enforces `restricted`, the models."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The chart on the cluster: upgrade in place restarts no engine, uninstall keeps the resources, install takes them over again."""
+"""The chart on the cluster: an upgrade restarts no engine, an uninstall keeps the resources, an install takes over."""
 
 from tests.e2e.conftest import START_S, engine_pods
 from tests.lab.kubectl import Kubectl

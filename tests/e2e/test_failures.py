@@ -1,4 +1,4 @@
-"""On the real engine, each kind of failure: typed reason, while the older revision serves, and Ready again once it is mended."""
+"""On the real engine, each kind of failure: a typed reason while the older revision serves, and Ready once mended."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ FAIL_S = 180  # a failing start takes 10 to 25 s on two idle cores
 
 @dataclass(frozen=True)
 class Case:
-    """An edit that cannot work on this engine, the reason it must get, words of the decisive line, fields of the fix."""
+    """An edit that cannot work here, the reason it must get, words of the decisive line, fields of the fix."""
 
     reason: str
     edit: dict[str, Any]
@@ -77,7 +77,7 @@ def timings() -> Iterator[Timings]:
 
 
 def broken(kubectl: Kubectl, served: Watch, case: Case) -> tuple[Object, float]:
-    """Edit the serving resource as the case says and wait for the typed reason; the resource and the time it was seen."""
+    """Edit the serving resource as the case says and wait for the typed reason; the resource and when it was seen."""
     mark = served.mark()
     kubectl.patch("dss", served.name, {"spec": case.edit})
     seen = served.until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason, since=mark)

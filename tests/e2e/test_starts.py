@@ -1,4 +1,4 @@
-"""Real starts, eager and compiling: the phases in order, percent never falling, Ready only once a completion has succeeded."""
+"""Real starts, eager and compiling: phases in order, percent never falling, Ready only after a completion."""
 
 from collections.abc import Iterator
 

@@ -22,7 +22,8 @@ class Timings:
             return f"{self.what}: not measured"
         ordered = sorted(self.seconds)
         p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-        return f"{self.what}: n={len(ordered)} p50={statistics.median(ordered):.2f} s p95={p95:.2f} s max={ordered[-1]:.2f} s"
+        p50, most = statistics.median(ordered), ordered[-1]
+        return f"{self.what}: n={len(ordered)} p50={p50:.2f} s p95={p95:.2f} s max={most:.2f} s"
 
 
 def log_times(kubectl: Kubectl, pod: Object, words: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""Brings the chain up, step by step, each step idempotent and timed: tools and images, cluster, loaded images, chart."""
+"""Brings the chain up in idempotent, timed steps: tools and images, cluster, loaded images, chart."""
 
 import os
 import subprocess

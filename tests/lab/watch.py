@@ -1,4 +1,4 @@
-"""Follows objects through a real watch and keeps every state seen, with its time: nothing between two looks is missed."""
+"""Follows objects through a real watch and keeps every state seen, with its time."""
 
 import codecs
 import json
