@@ -108,7 +108,8 @@ def _down(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     cluster = lifecycle.find(options.name)
-    running, ready = cluster.running(), cluster.is_ready()
+    beside = {p.component: True for p in cluster.processes.all() if p.is_main}      # kwok, where it was asked for
+    running, ready = {**beside, **cluster.running()}, cluster.is_ready()
     print(f"cluster     {cluster.name} ({type(cluster).__name__.lower()}): {'ready' if ready else 'not ready'}")
     print(f"kubeconfig  {cluster.kubeconfig}")
     print(f"state       {cluster.state}")

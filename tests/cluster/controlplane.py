@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from tests.cluster import certificates, pki
+from tests.cluster.commands import tied
 from tests.cluster.components import Programs
 from tests.cluster.errors import ClusterError
 from tests.cluster.health import ApiServer, wait_for
@@ -95,10 +96,9 @@ class ControlPlane:
         raise ClusterError(f"the API server did not start:\n{tail}")
 
     def _run(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        """Start a process that ends with this one (PR_SET_PDEATHSIG, by setpriv)."""
+        """Start a process that ends with this one."""
         with self.log(name).open("ab") as log:
-            tied = ["setpriv", "--pdeathsig=KILL", *command] if shutil.which("setpriv") else command
-            process = subprocess.Popen(tied, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(tied(command), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._processes.append(process)
         return process
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.cluster.commands import run
+from tests.cluster.commands import run, tied
 from tests.cluster.errors import ClusterError, Missing
 from tests.cluster.extras import KWOK
 from tests.cluster.health import wait_for
@@ -37,6 +37,12 @@ def docker_answers() -> bool:
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
+
+
+def require_docker() -> None:
+    """Raise Missing when Docker does not answer."""
+    if not docker_answers():
+        raise Missing("provider kind needs a Docker daemon that answers: `docker info` says why it does not")
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,7 @@ class Kind:
 
     def up(self) -> None:
         """Create the cluster, or start what was stopped; returns when all nodes are ready."""
-        if not docker_answers():
-            raise Missing("provider kind needs a Docker daemon that answers: `docker info` says why it does not")
+        require_docker()
         kubectl, helm, kind = tool("kubectl"), tool("helm"), tool("kind")
         for folder in ("log", "bin"):
             (self.state / folder).mkdir(parents=True, exist_ok=True)
@@ -98,6 +103,7 @@ class Kind:
 
     def down(self) -> None:
         """Delete the cluster and our notes."""
+        require_docker()
         self.processes.end([KWOK])
         if self._containers():
             run([str(tool("kind")), "delete", "cluster", "--name", self.name, "--kubeconfig", str(self.kubeconfig)])
@@ -177,8 +183,8 @@ class Kind:
 def _create_with(command: list[str]) -> str | None:
     """Run kind, its progress passed on line by line; None when it succeeded, else its last words."""
     environment = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"}
-    output = subprocess.PIPE
-    with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True, env=environment) as process:
+    output, same = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(tied(command), stdout=output, stderr=same, text=True, env=environment) as process:
         assert process.stdout is not None
         lines = [line.strip() for line in process.stdout if _shown(line)]
     return "\n".join(lines[-15:]) if process.returncode else None

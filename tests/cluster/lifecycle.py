@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tests.cluster import archive, extras, record
 from tests.cluster.errors import ClusterError, Missing
-from tests.cluster.kind import Kind, docker_answers
+from tests.cluster.kind import Kind, docker_answers, require_docker
 from tests.cluster.local import Local
 from tests.cluster.lock import locked
 from tests.cluster.paths import DEFAULT_NAME, state, states
@@ -133,6 +133,8 @@ def _choose(wanted: Wanted, known: record.Record | None) -> str:
     is_root_on_linux = sys.platform == "linux" and os.geteuid() == 0
     if wanted.provider == "local" and not is_root_on_linux:
         raise Missing("provider local needs Linux and root: use sudo, or Docker with --provider kind")
+    if wanted.provider == "kind":
+        require_docker()
     if wanted.provider != "auto":
         return wanted.provider
     if docker_answers():

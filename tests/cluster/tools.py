@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster.commands import tied
 from tests.cluster.errors import ClusterError, Missing
 from tests.cluster.lock import locked
 from tests.cluster.paths import cache
@@ -110,7 +111,7 @@ def _environment() -> dict[str, str]:
 
 
 def _run(command: list[str], environment: dict[str, str], log: Path, name: str) -> None:
-    with log.open("wb") as output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process:
+    with log.open("wb") as out, subprocess.Popen(tied(command), env=environment, stdout=out, stderr=out) as process:
         beats = 0
         while True:
             try:
