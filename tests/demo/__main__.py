@@ -85,9 +85,8 @@ def ask(kubectl: Kubectl) -> None:
         message = answer.choices[0].message
         said = message.content or getattr(message, "reasoning", "") or ""
         line(f"  you:   {QUESTION}")
-        line(
-            f"  {model}: {said.strip()!r}  ({time.monotonic() - begin:.1f} s; random weights: the words mean nothing, the path is real)"
-        )
+        line(f"  {model}: {said.strip()!r}  ({time.monotonic() - begin:.1f} s)")
+        line("  (the weights are random, so the words mean nothing; the path is the real one)")
 
 
 def break_it(kubectl: Kubectl, watch: Watch) -> None:

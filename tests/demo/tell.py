@@ -48,7 +48,8 @@ class Phases:
         now = time.monotonic() - self.began
         if not self.at or self.at[-1][0] != shown:
             self.at.append((shown, now))
-        ready, reason = condition(resource, "Ready").get("status", "Unknown"), status.get("failure", {}).get("reason", "")
+        ready = condition(resource, "Ready").get("status", "Unknown")
+        reason = status.get("failure", {}).get("reason", "")
         text = f"{phase:16} {progress(startup):5} {ready:8} {reason}"
         if text != self.last:
             self.say(f"  {now:6.1f} s  {text.rstrip()}")
