@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,8 +52,8 @@ def parser() -> argparse.ArgumentParser:
     load = command("load", "load images from docker-archive files, unless they are there already")
     load.add_argument("archives", type=Path, nargs="+", metavar="ARCHIVE")
     command("kubeconfig", "print the path of the admin's kubeconfig")
-    run = command("exec", "run a command with KUBECONFIG set, kubectl and helm on PATH, and (local) in the node's "
-                  "network, where pod and Service addresses and names work")
+    run = command("exec", "run a command with KUBECONFIG set and kubectl and helm on PATH; on provider local also in "
+                  "the node's network, where pod and Service addresses and names work")
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD")
     volume = command("volume", "make a folder on the node that every user may write to, and print its path")
     volume.add_argument("volume", metavar="VOLUME")
@@ -86,7 +87,7 @@ def _up(options: argparse.Namespace) -> int:
     say(f"cluster {cluster.name} is up ({type(cluster).__name__.lower()}, node {cluster.node_name()})")
     me = "python -m tests.cluster" + ("" if cluster.name == DEFAULT_NAME else f" --name {cluster.name}")
     print(f"""\
-export KUBECONFIG={cluster.kubeconfig}
+export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}
 Next:
   {me} exec -- kubectl get nodes      kubectl and helm, and pod and Service addresses (local)
   {me} load IMAGE.tar                 images from a docker-archive
