@@ -104,6 +104,35 @@ def test_an_engine_that_dies_while_serving_is_named_by_a_more_precise_cause() ->
     assert failure.fixes[0].field == "spec.engine.memoryUtilizationPercent"
 
 
+def test_an_engine_core_that_vanishes_while_serving_has_died_although_it_is_only_a_warning() -> None:
+    said = (
+        b"(APIServer pid=1) INFO 11-21 21:44:46 [utils.py:628] [shutdown] Process manager: send sigterm\n"
+        b"(APIServer pid=1) WARNING 11-21 21:44:46 [core_client.py:818] [shutdown] MPClient: engine core exited "
+        b"unexpectedly; starting cleanup\n"
+        b"(APIServer pid=1) INFO 11-21 21:44:46 [core_client.py:770] [shutdown] MPClient: start timeout=0s\n"
+        b"INFO:     Shutting down\n"
+    )
+    reader = LogReader()
+    reader.feed(SERVING + said, 1.0)
+    assert reason(reader) is Reason.ENGINE_CORE_DIED
+    assert reason(reader, code=0, oom_killed=True) is Reason.HOST_OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"ERROR 03-05 21:44:46 [core_client.py:500] Engine core proc EngineCore_0 died unexpectedly, shutting down "
+        b"client.\n",
+        b"ERROR 12-05 21:44:46 client.py:305] RuntimeError('Engine process (pid 1234) died.')\n",
+        b"ERROR 12-05 21:44:46 async_llm_engine.py:62] Engine background task failed\n",
+    ],
+)
+def test_older_engines_announce_their_death_in_other_words(line: bytes) -> None:
+    reader = LogReader()
+    reader.feed(SERVING + line, 1.0)
+    assert reason(reader) is Reason.ENGINE_CORE_DIED
+
+
 def test_an_error_long_before_the_death_does_not_explain_it() -> None:
     reader = LogReader()
     reader.feed(SERVING + b"(Worker pid=3) ERROR 11-21 21:44:46 [multiproc_executor.py:1063] MemoryError\r\n", 1.0)

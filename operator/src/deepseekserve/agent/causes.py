@@ -26,7 +26,9 @@ _ENGINE_SOURCE = re.compile(
     r"(?:^|/)(?:core|core_client|async_llm|async_llm_engine|llm_engine|engine|client|utils|multiproc\w*|\w*executor\w*"
     r"|\w*worker\w*|\w*model_runner)(?:\.py)?:\d+$"
 )
-_WORD_OF_DEATH = re.compile(r"(?:[\w.]+\.)?\w*(?:DeadError\b|Engine|AsyncLLM|Background|slurmstepd)")
+_WORD_OF_DEATH = re.compile(
+    r"(?:[\w.]+\.)?\w*(?:DeadError\b|Engine|AsyncLLM|Background|slurmstepd)"
+    r"|RuntimeError\('Engine process|\[shutdown\] MPClient: engine core exited")
 _LAST_WORD = re.compile(r"Engine core initialization failed|Engine process failed to start|: error: ")
 
 
@@ -146,4 +148,5 @@ def _is_the_engines(finding: Finding) -> bool:
     by_engine = _ENGINE_PROCESS.match(finding.process) is not None
     if finding.process and not finding.level:
         return by_engine
-    return finding.level in ("ERROR", "CRITICAL") and (by_engine or _ENGINE_SOURCE.search(finding.source) is not None)
+    by_engine = by_engine or _ENGINE_SOURCE.search(finding.source) is not None
+    return by_engine and finding.level in ("ERROR", "CRITICAL", "WARNING")

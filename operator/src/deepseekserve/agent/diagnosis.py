@@ -23,6 +23,7 @@ __all__ = ["ExitInfo", "Failure", "Fix", "LogReader"]
 _LINES_LIMIT = 12
 _LINE_CHARS = 600
 _TAIL_BYTES = 4096
+_STOPPING = ("Shutting down", "[shutdown] API")
 
 
 @dataclass(frozen=True)
@@ -207,9 +208,11 @@ class LogReader:
 
 
 def _is_stopping(one: Record) -> bool:
-    """Tell whether the server has begun to stop as asked; what its processes then say of each other is no failure."""
-    return one.level == "INFO" and (
-        one.text == "Shutting down" or (one.text.startswith("[shutdown]") and one.process.startswith("APIServer")))
+    """Tell whether the server has begun to stop as asked; what its processes then say of each other is no failure.
+
+    Other `[shutdown]` lines (process manager, MPClient) also come when the engine core was killed, before any error.
+    """
+    return one.level == "INFO" and one.text.startswith(_STOPPING)
 
 
 def _is_quiet(line: str) -> bool:

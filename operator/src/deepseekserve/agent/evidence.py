@@ -27,6 +27,7 @@ _FINAL = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?::(?: |$)|$)")
 _ARGPARSE = re.compile(r"(?:[\w.-]+ ?){1,3}: error: ")
 _NOT_FATAL = re.compile(r"Exception ignored in|Task exception was never retrieved|Future exception was never retrieved"
                         r"|Exception in thread .{0,80}usage")
+_DEATH = re.compile(r"engine core exited unexpectedly")       # vLLM 0.32 says it as a warning
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 _NOISE = re.compile(
     r"nanobind:|resource_tracker:|warnings\.warn|^INFO:|For further information visit|\[Autotuner\]|^Dumping ")
@@ -82,7 +83,7 @@ class Evidence:
         self._patience -= self._patience > 0
         adjacent, self._adjacent = self._adjacent, None
         text = record.text.rstrip()
-        if record.level in QUIET:
+        if record.level in QUIET and not _DEATH.search(text):
             self._quiet(record, text)
             return None
         state = self._state(record)
@@ -95,7 +96,7 @@ class Evidence:
             state.harmless, state.finding, self._patience = True, None, 40
             return None
         continues = adjacent is not None and (state.finding is adjacent or not (record.process or record.level))
-        if _is_error(text) or (not continues and self._is_statement(record, text)):
+        if _is_error(text) or (not continues and self._is_statement(text)):
             return self._found(state, record, text, line)
         return self._continue(state, record, text, adjacent)
 
@@ -133,10 +134,8 @@ class Evidence:
             state.frames = [*state.frames[1 - _FRAMES:], text.strip()[:300]]
         return None
 
-    def _is_statement(self, record: Record, text: str) -> bool:
-        if record.level not in ("", "ERROR", "CRITICAL") or _NOISE.search(text):
-            return False
-        return self._statement.search(text, 0, _STATEMENT_CHARS) is not None
+    def _is_statement(self, text: str) -> bool:
+        return not _NOISE.search(text) and self._statement.search(text, 0, _STATEMENT_CHARS) is not None
 
     def _found(self, state: _Open, record: Record, text: str, line: int, *, traced: bool = False) -> Finding:
         previous = state.finding

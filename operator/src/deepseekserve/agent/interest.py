@@ -30,10 +30,10 @@ _STARTS = (
     "API server version", "] non-default args", "] args: ", "Resolved architecture", "Using max model",
     "Using model weights", "Using cache dir", "Using fp8 data", "LLM engine", "] rank ", "Starting", "Time spent",
     "Loading", "Checkpoint size", "Model loading", "Warming up", "Dynamo", "Cache the graph", "Compiling",
-    "Directly load", "AOT compiled", "] torch.compile", "Memory profiling", "Initial profiling", "Profiling", "Available KV", "KV cache",
-    "# GPU blocks", "# cuda blocks", "# CPU blocks", "Capturing", "Graph capturing", "Application startup",
-    "Uvicorn running", "] init engine", "Started server", "Maximum concurrency", "No platform", "UnspecifiedPlatform",
-    "Auto-fit", "Detected that", "WARNING", "No chat template", "%|", "% ",
+    "Directly load", "AOT compiled", "] torch.compile", "Memory profiling", "Initial profiling", "Profiling",
+    "Available KV", "KV cache", "# GPU blocks", "# cuda blocks", "# CPU blocks", "Capturing", "Graph capturing",
+    "Application startup", "Uvicorn running", "] init engine", "Started server", "Maximum concurrency",
+    "No platform", "UnspecifiedPlatform", "Auto-fit", "Detected that", "WARNING", "No chat template", "%|", "% ",
 )
 _SERVED = (
     "ERROR", "CRITICAL", "Error", "Exception", "Traceback", "[shutdown]", "Shutting down", "CANCELLED", "EngineDead",

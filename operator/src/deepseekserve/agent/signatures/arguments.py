@@ -39,7 +39,8 @@ SIGNATURES = (
     Signature(
         Reason.PERMISSION_DENIED,
         r"PermissionError|\[Errno (?:13|30)\]|[Pp]ermission denied|os error (?:13|30)\b|Read-only file system"
-        r"|problem when trying to write in your cache folder|is not (?:readable|writable)",
+        r"|problem when trying to write in your cache folder|is not (?:readable|writable)"
+        r"|No usable temporary directory",
         "python, safetensors, huggingface_hub",
         also=r"'(?P<path>/[^']+)'|(?:at|in|file|open) (?P<where>/[\w./-]+)"),
     Signature(
@@ -70,6 +71,18 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT, r"FileNotFoundError|IsADirectoryError|SSLError", "fail-ssl-missing.log",
         frames=r"load_cert_chain|ssl_certfile|ssl_context|create_ssl|load_verify_locations"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"(?P<complaint>gaierror.*|\[Errno 99\].*|Cannot assign requested address.*|OverflowError: bind.*)", "socket",
+        frames=r"create_server_socket|\.bind\(|getaddrinfo|_bind"),
+    Signature(
+        Reason.INVALID_ARGUMENT, r"FileNotFoundError: (?P<complaint>.*)|YAMLError.*|yaml\.\w+\.\w+Error.*",
+        "argparse_utils.py", frames=r"argparse_utils|load_config_file|_pull_args_from_config"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"(?P<complaint>VLLM_PORT '[^']*' appears to be a URI|Invalid value '[^']*' (?:for|in) \w+\.[^\[]*"
+        r"|LoRA is not enabled[^.]*|Unknown (?:dtype|vLLM environment)[^.]*|Found "
+        r"multiple config files[^.]*)", "envs.py"),
     Signature(
         Reason.INVALID_ARGUMENT,
         r"\d+ validation errors? for \w+ (?P<field>[a-z_][\w.]*) "

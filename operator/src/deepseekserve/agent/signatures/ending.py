@@ -16,9 +16,10 @@ SIGNATURES = (
     Signature(
         Reason.ENGINE_CORE_DIED,
         r"(?:MQ|Async)?Engine\w*DeadError|EngineCore encountered\b|EngineCore hit an exception"
-        r"|AsyncLLM output_hand|Engine loop (?:is dead|has died)|Background loop (?:is not running"
+        r"|AsyncLLM output_hand|Engine loop (?:is dead|has died|is not running)|Background loop (?:is not running"
         r"|has errored)"
-        r"|Engine background task failed|Engine core proc(?:ess)? \S+ died|Engine is dead",
+        r"|Engine background task failed|Engine core proc(?:ess)? \S+ died"
+        r"|Engine process \(pid \d+\) died|Engine is dead|engine core exited unexpectedly",
         "fail-sigkill-worker.log, GPU failures 075, 076", weight=Weight.WRAPPER, statement=True, serving=True),
     Signature(
         Reason.ENGINE_CORE_DIED,

@@ -29,7 +29,8 @@ SIGNATURES = (
         "torch"),
     Signature(
         Reason.MISSING_DEPENDENCY,
-        r"No module named '?(?P<package>[\w.]+)|[Ff]ailed to find C compiler|[Nn]o C compiler|Python\.h: No such file"
+        r"No module named '?(?P<package>[\w.]+)|[Ff]ailed to find C compiler|[Nn]o (?:working )?C(?:\+\+)? compiler"
+        r"|InvalidCxxCompiler|Python\.h: No such file"
         r"|cannot open shared object file|(?:nvcc|ninja|gcc|g\+\+|cc1plus):? (?:command )?not found|Could not find nvcc"
         r"|No such file or directory: '(?P<tool>(?:/usr/\S+/)?(?:gcc|g\+\+|nvcc|ninja|cc|clang|ptxas))'"
         r"|Ninja is required"
@@ -53,7 +54,8 @@ SIGNATURES = (
         Reason.COMPILE_FAILED,
         r"PassManager::run failed|InductorError|BackendCompilerFailed|torch\._dynamo\.exc|torch\._inductor\.exc"
         r"|triton\.compiler\.errors|CompilationError|Triton compilation failed|ptxas (?:fatal|error)|PTXASError"
-        r"|Internal Triton PTX codegen|NoTritonConfigsError|Ninja build failed|Error building extension|nvcc fatal"
+        r"|Internal Triton PTX codegen|NoTritonConfigsError|CppCompileError|Ninja build failed"
+        r"|Error building extension|nvcc fatal"
         r"|[Ee]rror compiling|[Cc]ompil(?:e|ation) failed|cudaErrorStreamCapture|when stream is capturing"
         r"|due to a previous error during capture|tvm\.error|OutOfResources|out of resource: (?:shared memory"
         r"|register)",

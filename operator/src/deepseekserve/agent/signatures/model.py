@@ -130,7 +130,8 @@ SIGNATURES = (
         r"|Can't load the (?:configuration|model) (?:of|for) '(?P<path>[^']+)'"
         r"|Can't load (?:feature extractor|image processor|processor) for"
         r"|Weight files referenced in index but missing: \{?'?(?P<missing>[^'}]+)"
-        r"|Could not find checkpoint files|Error no file named (?P<named>\S+)|Failed to load mistral"
+        r"|No adapter found for (?P<adapter>\S+)|Could not find checkpoint files|Error no file named (?P<named>\S+)"
+        r"|Failed to load mistral"
         r"|[Mm]odel path .{0,200}does not exist",
         "transformers; weight_utils.py"),
     Signature(

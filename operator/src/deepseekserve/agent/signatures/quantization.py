@@ -39,17 +39,18 @@ SIGNATURES = (
         r"method (?P<method>\S+?)\. Supported "
         r"dtypes: \[(?:torch\.)?(?P<good>\w+)|does not support (?P<bad>float16)\. Reason"
         r"|[Bb]float16 is (?:only supported|not supported)|is not supported for quantization method"
-        r"|dtype .{0,40}is not supported (?:on|by)|Unknown dtype|[Uu]nsupported dtype",
+        r"|dtype .{0,40}is not supported (?:on|by)|have bfloat16 accuracy known issue|Unknown dtype"
+        r"|[Uu]nsupported dtype",
         "GPU failure 107; config/model.py", statement=True),
     Signature(
         Reason.QUANTIZATION_UNSUPPORTED,
         r"quantization method (?P<method>\S+) is not (?:currently )?supported for the current GPU"
         r"|Quantization scheme is not supported for",
         "vllm#1488, #14040", statement=True,
-        also=r"Min\w* capability: (?P<min>\d+).{0,40}?Current capability: (?P<has>\d+)"),
+        also=r"(?:Min\w*|Required) capability: (?P<min>\d+).{0,40}?Current capability: (?P<has>\d+)"),
     Signature(
         Reason.QUANTIZATION_UNSUPPORTED,
-        r"(?P<kind>FP8|NVFP4|INT8|fp8\w*|nvfp4) KV cache is not supported"
+        r"(?P<kind>FP8|NVFP4|INT8|fp8\w*|nvfp4) KV cache (?:is not (?:yet )?supported|on CPU requires|requires)"
         r"|No valid attention backend found.{0,160}kv_cache_dtype=(?!auto|bfloat16|float16)(?P<kv>\w+)",
         "GPU failures 071, 108", statement=True),
     Signature(
