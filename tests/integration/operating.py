@@ -129,8 +129,9 @@ def least_privileged(kubectl: Kubectl, namespace: str, folder: Path) -> Kubectl:
     chart = str(ROOT / "charts" / "deepseekserve")
     version = json.loads(kubectl("get", "--raw", "/version"))["gitVersion"]
     render = [str(tool("helm")), "template", "deepseekserve", chart, f"-n{namespace}", f"--kube-version={version}"]
-    kubectl("apply", "-f", "-", stdin=subprocess.check_output([*render, *templates], text=True))
-    token = kubectl("create", "token", "deepseekserve", f"--namespace={namespace}", "--duration=1h")
+    there = replace(kubectl, namespace=namespace)
+    there("apply", "-f", "-", stdin=subprocess.check_output([*render, *templates], text=True))
+    token = there("create", "token", "deepseekserve", "--duration=1h")
     config = json.loads(kubectl("config", "view", "--raw", "--flatten", "-o", "json"))
     config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
     (folder / "kubeconfig").write_text(json.dumps(config))
