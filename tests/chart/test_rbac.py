@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from deepseekserve import names
-from deepseekserve.kube.kinds import EVENTS, LEASES, PODS, SERVES, UNWATCHED_CHILDREN, WATCHED_CHILDREN, Kind
+from deepseekserve.kube.kinds import CONFIG_MAPS, EVENTS, LEASES, PODS, REVISIONS, SERVES, WATCHED_CHILDREN, Kind
 from tests.chart.chart import NAMESPACE, RELEASE, Object, one, render, render_text
 from tests.cluster.health import wait_for
 from tests.lab.kubectl import Kubectl
@@ -29,8 +29,10 @@ def at(kind: Kind, subresource: str = "") -> tuple[str, str]:
 
 def test_the_cluster_role_is_what_the_code_asks_for() -> None:
     (role,) = [o for o in render("--set", "rbac.aggregate=false") if o["kind"] == "ClusterRole"]
-    children = {at(k): READ | WRITE | {"watch"} for k in WATCHED_CHILDREN if k != PODS}
-    assert granted(role) == children | {at(k): READ | WRITE for k in UNWATCHED_CHILDREN} | {
+    watched = {at(k): READ | WRITE | {"watch"} for k in WATCHED_CHILDREN if k != PODS}
+    assert granted(role) == watched | {
+        at(CONFIG_MAPS): READ | WRITE,
+        at(REVISIONS): READ | {"create", "update", "delete"},  # marked as good by PUT
         at(SERVES): READ | {"watch"},
         at(SERVES, "status"): {"patch"},
         at(SERVES, "finalizers"): {"update"},

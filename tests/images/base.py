@@ -13,6 +13,9 @@ BASE = "docker.io/library/python:3.11-slim-bookworm"
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "libpython3-dev", "python3", "python3-pip", "python3-venv")
 
+# Ends with the process that started it, and takes what it has mounted with it.
+PRIVATELY = ("setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--propagation=private")
+
 DOCKERFILE = """\
 FROM scratch
 ADD base.tar /
@@ -31,9 +34,7 @@ WASTE = (
 def make_context(folder: Path) -> None:
     """Fill `folder` with the base image's build context, a Dockerfile and one archive. Needs root; takes a minute."""
     root = folder / "root"
-    # In a mount namespace of its own: when it is killed, no /proc stays mounted below `root`.
-    private = ["unshare", "--mount", "--propagation=private"]
-    _run([*private, "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root)])
+    _run([*PRIVATELY, "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root)])
     for path in (path for pattern in WASTE for path in root.glob(pattern)):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     (root / "usr/bin/python").symlink_to("python3")

@@ -15,7 +15,9 @@ from tests.cluster.errors import ClusterError, Missing
 from tests.cluster.progress import say
 from tests.images import base
 
-PROGRAMS = {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux", "tar": "tar"}
+PROGRAMS = {
+    "buildah": "buildah", "debootstrap": "debootstrap", "setpriv": "util-linux", "unshare": "util-linux", "tar": "tar",
+}
 STEP = re.compile(r"(STEP \d+/\d+: |Step \d+/\d+ : |#\d+ \[)")
 BEAT_S = 15        # a long step says so this often
 LOOK_S = 0.2
@@ -99,10 +101,10 @@ class Buildah:
         return ["--isolation=chroot", "--pull-never", f"--layers={str(layered).lower()}"]
 
     def _buildah(self, *arguments: str) -> str:
-        """Run buildah in a mount namespace of its own, so that it leaves no mount behind, however it ends."""
+        """Run buildah so that it leaves neither a process nor a mount behind, however this process ends."""
         run_root = Path("/run") / f"deepseekserve-images-{hashlib.sha256(str(self.storage).encode()).hexdigest()[:8]}"
         stores = ["--root", str(self.storage), "--runroot", str(run_root)]
-        return run(["unshare", "--mount", "--propagation=private", "buildah", *stores, *arguments])
+        return run([*base.PRIVATELY, "buildah", *stores, *arguments])
 
 
 def repository(image: str) -> str:
