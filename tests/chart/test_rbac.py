@@ -31,8 +31,8 @@ def test_the_cluster_role_is_what_the_code_asks_for() -> None:
     (role,) = [o for o in render("--set", "rbac.aggregate=false") if o["kind"] == "ClusterRole"]
     watched = {at(k): READ | WRITE | {"watch"} for k in WATCHED_CHILDREN if k != PODS}
     assert granted(role) == watched | {
-        at(CONFIG_MAPS): READ | WRITE,
-        at(REVISIONS): READ | {"create", "update", "delete"},  # marked as good by PUT
+        at(CONFIG_MAPS): READ | {"create", "delete"},          # immutable
+        at(REVISIONS): READ | {"create", "update", "delete"},  # labelled as good by PUT
         at(SERVES): READ | {"watch"},
         at(SERVES, "status"): {"patch"},
         at(SERVES, "finalizers"): {"update"},
