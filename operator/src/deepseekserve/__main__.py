@@ -30,14 +30,30 @@ from deepseekserve.settings import InvalidSetting, Settings
 from deepseekserve.workqueue import WorkQueue
 
 CRD_POLL_S = 1.0
+VARIABLES = {
+    "DSS_NAMESPACE": "namespace of the Lease",
+    "DSS_IDENTITY": "name of this process in the Lease; the pod's name",
+    "DSS_ENGINE_IMAGE_GPU": "engine image for GPUs, where spec.engine.image says nothing",
+    "DSS_ENGINE_IMAGE_CPU": "the same for CPUs",
+    "DSS_IMAGE_PULL_POLICY": "of the engine's image",
+    "DSS_ENGINE_RUN_AS_USER": "uid of the engine, or omit",
+    "DSS_HTTP_PORT": "port of /livez, /readyz and /metrics",
+    "DSS_WORKERS": "resources worked on at the same time",
+    "DSS_RESYNC_SECONDS": "time between two lists of everything",
+    "DSS_LEASE_SECONDS": "time after which a standby takes over from a leader that has died",
+    "DSS_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
+}
 
 log = logging.getLogger("deepseekserve")
 
 
 def main() -> int:
     """Run until a signal; 0 after an orderly end, 2 for a setting that cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m deepseekserve", description=__doc__, epilog=settings.__doc__)
-    parser.parse_args()
+    variables = "\n".join(f"  {name:24}{what}" for name, what in VARIABLES.items())
+    argparse.ArgumentParser(
+        prog="python -m deepseekserve", description="The DeepSeekServe operator. It is set up by its environment:",
+        epilog=variables, formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     try:
         chosen = _identified(settings.read(os.environ))
     except InvalidSetting as error:
