@@ -218,9 +218,9 @@ def test_nothing_is_expected_before_the_engine_has_said_what_it_loads() -> None:
 def test_the_expected_time_follows_the_bar() -> None:
     bar = "Loading safetensors checkpoint shards:  50% Completed | 2/4 [00:50<00:40, 20s/it]"
     phases, eager = phases_after(bar, now=14.0), Facts(eager=True)
-    assert expected_seconds(phases, eager, 14.0) == pytest.approx(40 + 3 + 2)
-    assert expected_seconds(phases, eager, 24.0) == pytest.approx(30 + 3 + 2)
-    assert expected_seconds(phases, Facts(), 14.0) == pytest.approx(40 + 20 + 3 + 12 + 2)
+    assert expected_seconds(phases, eager, 14.0) == pytest.approx(40 + 3 + 1)
+    assert expected_seconds(phases, eager, 24.0) == pytest.approx(30 + 3 + 1)
+    assert expected_seconds(phases, Facts(), 14.0) == pytest.approx(40 + 20 + 3 + 12 + 1)
 
 
 def test_the_size_of_the_checkpoint_says_how_long_loading_takes() -> None:

@@ -27,6 +27,7 @@ _WEIGHTS = re.compile(r"(?:Model loading took|Loading model weights took) ([\d.]
 _CHECKPOINT = re.compile(r"Checkpoint size: ([\d.]+) GiB")
 _AUTO_FIT = re.compile(r"Auto-fit max_model_len: reduced from (\d+) to (\d+)")
 _CAST = re.compile(r"Casting torch\.(\w+) to torch\.(\w+)")
+_CPU_SOURCE = re.compile(r"(?:^|/)cpu(?:_\w+)?\.py:")
 _KV_FREE = re.compile(r"Available KV cache memory: ([-\d.]+) GiB")
 
 # What the engine did although nobody asked, or what costs the user something: words in the log, sentence for the user.
@@ -82,7 +83,7 @@ class Facts:
             self._config(text)
         elif "non-default args" in text or "args: Namespace" in text:
             self._arguments(text)
-        if "cpu_worker" in record.source or "cpu_model_runner" in record.source:
+        if _CPU_SOURCE.search(record.source):
             self.cpu = True
         if "No platform detected" in text or "UnspecifiedPlatform" in text:
             self.no_platform = True

@@ -103,6 +103,7 @@ class Phases:
     phase: Phase = Phase.STARTING
     since: float = 0.0
     percent: int = 0
+    share: float = 0.0          # of the present phase, as far as marks and bars say how much lies behind
     history: list[tuple[Phase, float]] = field(default_factory=list)
     seconds_left: tuple[float, float] | None = None     # of this phase, as its bar says: (seconds, when it said so)
     may_download_since: float | None = None
@@ -183,13 +184,14 @@ class Phases:
             return
         if RANK[phase] > RANK[Phase.LOADING_WEIGHTS] > RANK[self.phase]:
             self._reach(Phase.LOADING_WEIGHTS, waiting_since or now)      # old engines say nothing in between
-        self.phase, self.since, self.seconds_left = phase, now, None
+        self.phase, self.since, self.share, self.seconds_left = phase, now, 0.0, None
         self.history.append((phase, now))
         self._raise_percent(SPANS[phase][0])
 
     def _done(self, phase: Phase, share: float) -> None:
         if phase is self.phase:
             low, high = SPANS[phase]
+            self.share = max(self.share, share)
             self._raise_percent(low + int((high - low) * share))
 
     def _raise_percent(self, percent: int) -> None:

@@ -34,12 +34,15 @@ _REPEATS = 100
 _FORMS_LIMIT = 2048
 _LINES_PER_CHUNK = 16
 
-# Seconds that the phases after loading usually take on a machine on which _TYPICAL_START_S pass before loading.
+# Seconds that the phases usually take on a machine on which _TYPICAL_START_S pass before loading.
 _TYPICAL_START_S = 14.0
 _TYPICAL_S: dict[Phase, float] = {
     Phase.LOADING_WEIGHTS: 8.0, Phase.COMPILING: 20.0, Phase.PROFILING_MEMORY: 3.0, Phase.CAPTURING_GRAPHS: 12.0,
 }
-_AFTERWARDS_S = 2.0
+_TYPICAL_CPU_S: dict[Phase, float] = {
+    Phase.LOADING_WEIGHTS: 0.5, Phase.COMPILING: 12.0, Phase.PROFILING_MEMORY: 0.3, Phase.CAPTURING_GRAPHS: 0.0,
+}
+_AFTERWARDS_S = 1.0
 _SAID_SOMETHING_PERCENT = 5
 _LOADING_BYTES_PER_S = 0.7 * GIB
 _ORDER = (Phase.STARTING, Phase.DOWNLOADING, *_TYPICAL_S)
@@ -84,12 +87,21 @@ def expected_seconds(phases: Phases, facts: Facts, now: float) -> float | None:
         return None
     if phases.phase is Phase.DOWNLOADING and phases.seconds_left is None:
         return None
-    began = phases.history[0][1]
-    before_loading = next((at for phase, at in phases.history if phase is Phase.LOADING_WEIGHTS), now) - began
-    speed = min(max(before_loading / _TYPICAL_START_S, 0.3), 4.0)
+    start_s = _start_seconds(phases, now)
+    speed = min(max(start_s / _TYPICAL_START_S, 0.3), 4.0)
     here = _ORDER.index(phases.phase)
     later = sum(_typical(phase, facts) * speed for phase in _ORDER[here + 1:])
-    return max(_left_here(phases, facts, speed, now), 0.0) + later + _AFTERWARDS_S * speed
+    left = start_s - (now - phases.since) if here == 0 else _left_here(phases, facts, speed, now)
+    return max(left, 0.0) + later + _AFTERWARDS_S * speed
+
+
+def _start_seconds(phases: Phases, now: float) -> float:
+    """Seconds from the start until loading: as it was, or as the part of it that lies behind lets expect."""
+    began = phases.history[0][1]
+    for phase, at in phases.history:
+        if phase not in (Phase.STARTING, Phase.DOWNLOADING):
+            return at - began
+    return (now - began) / max(phases.share, 0.2)
 
 
 def _left_here(phases: Phases, facts: Facts, speed: float, now: float) -> float:
@@ -97,15 +109,12 @@ def _left_here(phases: Phases, facts: Facts, speed: float, now: float) -> float:
     if phases.seconds_left is not None:
         seconds, said_at = phases.seconds_left
         return seconds - (now - said_at)
-    usual = _TYPICAL_START_S if phases.phase is Phase.STARTING else _typical(phases.phase, facts)
-    return usual * speed - (now - phases.since)
+    return _typical(phases.phase, facts) * speed - (now - phases.since)
 
 
 def _typical(phase: Phase, facts: Facts) -> float:
-    if phase is Phase.LOADING_WEIGHTS and facts.checkpoint_bytes:
-        return facts.checkpoint_bytes / _LOADING_BYTES_PER_S + 1.0
     if phase is Phase.DOWNLOADING or (facts.eager and phase in (Phase.COMPILING, Phase.CAPTURING_GRAPHS)):
         return 0.0
-    if facts.cpu and phase in (Phase.CAPTURING_GRAPHS, Phase.LOADING_WEIGHTS):
-        return 0.5
-    return _TYPICAL_S[phase]
+    if phase is Phase.LOADING_WEIGHTS and facts.checkpoint_bytes:
+        return facts.checkpoint_bytes / _LOADING_BYTES_PER_S + 1.0
+    return (_TYPICAL_CPU_S if facts.cpu else _TYPICAL_S)[phase]
