@@ -31,6 +31,11 @@ _VERSION_FLAGS = " ".join((
     f"-X {_VERSION}.gitTreeState=clean",
     f"-X k8s.io/client-go/pkg/version.gitVersion={KUBERNETES}",
 ))
+# Else helm takes itself for Kubernetes 1.20 in `helm template` and `helm lint`, and refuses charts that need a later one.
+_HELM_FLAGS = " ".join(
+    f"-X helm.sh/helm/v3/pkg/{package}.k8sVersion{part}={number}"
+    for package in ("chartutil", "lint/rules") for part, number in (("Major", _MAJOR), ("Minor", _MINOR))
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ RECIPES = {
     "kubernetes": Recipe("kubernetes", f"-s -w {_VERSION_FLAGS}", links=("kubectl",), expect="7 minutes"),
     "pause": Recipe("pause", expect="10 seconds"),
     "coredns": Recipe("github.com/coredns/coredns@v1.12.4"),
-    "helm": Recipe("helm.sh/helm/v3/cmd/helm@v3.22.0"),
+    "helm": Recipe("helm.sh/helm/v3/cmd/helm@v3.22.0", f"-s -w {_HELM_FLAGS}"),
     "kwok": Recipe("sigs.k8s.io/kwok/cmd/kwok@v0.7.0"),
     "kind": Recipe("sigs.k8s.io/kind@v0.30.0"),
 }

@@ -10,7 +10,7 @@ def static_volume(
     name: str, *, claim: str, namespace: str, node: str, path: str, size: str = "10Gi"
 ) -> list[Object]:
     """The volume `name` on `node` at `path` (made by `tests.cluster volume`), kept for one claim, and that claim."""
-    shared: Mapping[str, Any] = {"accessModes": ["ReadWriteOnce", "ReadWriteMany"], "storageClassName": ""}
+    shared: Mapping[str, Any] = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
     on_the_node = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
     volume = {
         "apiVersion": "v1",

@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def place(lab: Lab, kubectl: Kubectl) -> None:
     """Make the namespace and the static volume; both are kept when they are there already."""
     restricted_namespace(lab.kubectl, NAMESPACE)
-    kubectl.apply(*model_volume(lab, namespace=NAMESPACE))
+    volume, _ = model_volume(lab, namespace=NAMESPACE)    # the example brings the claim
+    kubectl.apply(volume)
 
 
 def serve(lab: Lab, kubectl: Kubectl, watch: Watch) -> None:

@@ -150,7 +150,7 @@ def model_volume(lab: Lab, *, namespace: str) -> list[Object]:
     """A static volume and its claim `models`, on a folder of the node that every user may write to."""
     name = f"{namespace}-models"
     path = _printed("volume", name)
-    return static_volume(name, claim="models", namespace=namespace, node=lab.node, path=path)
+    return static_volume(name, claim="models", namespace=namespace, node=lab.node, path=path, size="1Gi")
 
 
 def _build(say: Say) -> None:
