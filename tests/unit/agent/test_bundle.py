@@ -1,5 +1,6 @@
 """The zipapp: the same bytes every time, small, and alive on nothing but a Python."""
 
+import ast
 import io
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from deepseekserve import bundle
 from tests.unit.agent.harness import free_port
 
+MODULES = sorted(Path(bundle.__file__).parent.joinpath("agent").rglob("*.py"))
 SOURCE = str(Path(bundle.__file__).parents[1])
 PYTHON = [sys.executable, "-I", "-S"]      # no site-packages, no environment: the standard library alone
 
@@ -79,6 +81,43 @@ def test_every_module_in_it_can_be_imported_by_itself(zipapp: Path) -> None:
     subprocess.run([*PYTHON, "-c", code, str(zipapp), *wanted], check=True)
 
 
-def test_a_bundle_that_has_outgrown_its_limit_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"has \d+ bytes, allowed are 10"):
-        bundle.pack({"a": b"content"}, limit_bytes=10)
+def test_docstrings_and_comments_stay_out_and_every_line_keeps_its_number() -> None:
+    source = '''"""About."""
+# why
+X = "# not a comment"  # but this
+
+class Empty(Exception):
+    """Only this."""
+
+
+def f() -> str:
+    """Two
+    lines."""
+    return """not a
+docstring # nor a comment"""
+'''
+    stripped = bundle.strip(source.encode()).decode()
+    assert stripped.splitlines() == [
+        "", "", 'X = "# not a comment"', "", "class Empty(Exception):", '    """Only this."""', "", "",
+        "def f() -> str:", "", "", '    return """not a', 'docstring # nor a comment"""',
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def test_a_stripped_module_is_the_same_program(path: Path) -> None:
+    source = path.read_bytes()
+    assert _program(bundle.strip(source)) == _program(source)
+
+
+def _program(source: bytes) -> str:
+    """The syntax tree with its line numbers, without docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and len(body) > 1 and _is_text(body[0]):
+            del body[0]
+    return ast.dump(tree, include_attributes=True)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
