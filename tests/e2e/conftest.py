@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.lab.kubectl import Kubectl, Object
-from tests.lab.setup import Lab, bring_up, fresh_namespace, model_volume
+from tests.lab.setup import Lab, bring_up, drop_namespace, fresh_namespace, model_volume
 from tests.lab.watch import Watch, serves
 
 DATA = Path(__file__).parent / "data"
@@ -33,8 +33,7 @@ def kubectl(lab: Lab) -> Iterator[Kubectl]:
     kubectl("exec", "toolbox", "--", "python3", "/opt/deepseekserve/make_tiny_model.py", "/models/tiny")
     toolbox(kubectl, "break_models.py")
     yield kubectl
-    lab.kubectl("delete", "namespace", NAMESPACE, "--timeout=180s", timeout_s=200)
-    lab.kubectl("delete", "persistentvolume", f"{NAMESPACE}-models", "--ignore-not-found")
+    drop_namespace(lab.kubectl, NAMESPACE)
 
 
 def toolbox(kubectl: Kubectl, script: str, *args: str) -> str:

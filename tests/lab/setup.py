@@ -137,8 +137,14 @@ def uninstall(lab: Lab) -> None:
 
 def fresh_namespace(kubectl: Kubectl, name: str) -> None:
     """An empty namespace that enforces Pod Security `restricted`; what an earlier run left of it is deleted first."""
-    kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=180s", timeout_s=200)
+    drop_namespace(kubectl, name)
     restricted_namespace(kubectl, name)
+
+
+def drop_namespace(kubectl: Kubectl, name: str) -> None:
+    """Delete a namespace and its model volume, which would stay bound to a claim that is gone."""
+    kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=180s", timeout_s=200)
+    kubectl("delete", "persistentvolume", _volume_name(name), "--ignore-not-found")
 
 
 def restricted_namespace(kubectl: Kubectl, name: str) -> None:
@@ -148,9 +154,13 @@ def restricted_namespace(kubectl: Kubectl, name: str) -> None:
 
 def model_volume(lab: Lab, *, namespace: str) -> list[Object]:
     """A static volume and its claim `models`, on a folder of the node that every user may write to."""
-    name = f"{namespace}-models"
+    name = _volume_name(namespace)
     path = _printed("volume", name)
     return static_volume(name, claim="models", namespace=namespace, node=lab.node, path=path, size="1Gi")
+
+
+def _volume_name(namespace: str) -> str:
+    return f"{namespace}-models"
 
 
 def _build(say: Say) -> None:
