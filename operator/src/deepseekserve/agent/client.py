@@ -38,7 +38,7 @@ class Answer:
         error = content.get("error") if isinstance(content, dict) else None
         message = error.get("message") if isinstance(error, dict) else error
         text = message if isinstance(message, str) else self.body[:1000].decode(errors="replace")
-        return f"HTTP {self.status}: {' '.join(text.split())[:300]}"
+        return f"HTTP {self.status}: {' '.join(text.split())[:300]}".removesuffix(": ")
 
 
 @dataclass(frozen=True)
