@@ -31,7 +31,7 @@ _VERSION_FLAGS = " ".join((
     f"-X {_VERSION}.gitTreeState=clean",
     f"-X k8s.io/client-go/pkg/version.gitVersion={KUBERNETES}",
 ))
-# Else helm takes itself for Kubernetes 1.20 in `helm template` and `helm lint`, and refuses charts that need a later one.
+# Else helm takes itself for Kubernetes 1.20 in `helm template` and `helm lint`, and refuses charts that need more.
 _HELM_FLAGS = " ".join(
     f"-X helm.sh/helm/v3/pkg/{package}.k8sVersion{part}={number}"
     for package in ("chartutil", "lint/rules") for part, number in (("Major", _MAJOR), ("Minor", _MINOR))

@@ -13,7 +13,9 @@ from tests.unit.seen import HASH, NOW, deployment, facts, pod, report
 
 # Nothing wrong
 
-@pytest.mark.parametrize("situation", ["scheduling", "pulling", "running", "ready", "ready-after-a-restart", "gated", "stopped"])
+@pytest.mark.parametrize(
+    "situation", ["scheduling", "pulling", "running", "ready", "ready-after-a-restart", "gated", "stopped"],
+)
 def test_a_pod_on_its_way_or_serving_is_no_finding(situation: str) -> None:
     assert diagnose(facts(pod(situation))) is None
 
