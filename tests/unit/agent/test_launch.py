@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseekserve.agent.launch import MissingKey, prepare, takes_middleware
+from deepseekserve.agent.launch import MissingKey, prepare, takes
 from deepseekserve.agent.options import Options
 
 OPTIONS = Options(port=9800, engine_port=8000, model="m", stall_seconds=600, drain_seconds=60, guard=False,
@@ -21,7 +21,7 @@ def vllm(root: Path, name: str, text: str) -> Path:
     return root / "vllm"
 
 
-@pytest.mark.parametrize(("name", "text", "takes"), [
+@pytest.mark.parametrize(("name", "text", "found"), [
     ("entrypoints/openai/cli_args.py", 'parser.add_argument(\n    "--middleware",\n    action="append")', True),
     ("entrypoints/openai/cli_args.py", "    middleware: list[str] = field(default_factory=lambda: [])\n", True),
     ("entrypoints/launchers/cli_args.py", "    middleware: list[str] = field(default_factory=list)\n", True),
@@ -30,8 +30,8 @@ def vllm(root: Path, name: str, text: str) -> Path:
     ("entrypoints/openai/cli_args.py", "parser.add_argument('--api-key')  # no middleware here", False),
     ("entrypoints/openai/protocol.py", "    middleware: list[str]", False),
 ])
-def test_the_flag_is_found_in_the_files_of_the_engine(tmp_path: Path, name: str, text: str, takes: bool) -> None:
-    assert takes_middleware(vllm(tmp_path, name, text)) is takes
+def test_the_flag_is_found_in_the_files_of_the_engine(tmp_path: Path, name: str, text: str, found: bool) -> None:
+    assert takes(vllm(tmp_path, name, text), "--middleware") is found
 
 
 def test_without_a_guard_the_command_and_the_environment_stay_as_they_are() -> None:
@@ -71,3 +71,24 @@ def test_white_space_around_a_key_is_cut_off_for_the_engine_too() -> None:
 def test_a_guard_without_a_key_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(MissingKey, match="VLLM_API_KEY is empty"):
         prepare(GUARDED, environment, ROOT, None)
+
+
+QUIET = ("--disable-access-log-for-endpoints", "/health,/metrics,/ping")
+KNOWS = "    disable_access_log_for_endpoints: str | None = None\n"
+
+
+@pytest.mark.parametrize(("text", "command", "added"), [
+    (KNOWS, ("vllm", "serve", "m"), QUIET),
+    (KNOWS, ("/opt/vllm/bin/vllm", "serve", "m"), QUIET),
+    ("", ("vllm", "serve", "m"), ()),
+    (KNOWS, ("python3", "serve.py"), ()),
+    (KNOWS, ("vllm", "serve", "m", "--disable-access-log-for-endpoints", "/ping"), ()),
+    (KNOWS, ("vllm", "serve", "m", "--disable_access_log_for_endpoints=/ping"), ()),
+    (KNOWS, ("vllm", "serve", "m", "--disable-uvicorn-access-log"), ()),
+    (KNOWS, ("vllm", "serve", "m", "--log-config-file=/x.json"), ()),
+])
+def test_probes_are_kept_out_of_the_log_where_the_engine_can(
+    tmp_path: Path, text: str, command: tuple[str, ...], added: tuple[str, ...],
+) -> None:
+    engine = vllm(tmp_path, "entrypoints/launchers/cli_args.py", text)
+    assert prepare(replace(OPTIONS, command=command), {}, ROOT, engine).command == (*command, *added)

@@ -1,7 +1,8 @@
-"""Turns the engine's command and environment into those that are started, with the guard in front when a key is set.
+"""Turns the engine's command and environment into those that are started: with the guard when a key is set, and without
+a line in the log for each of our probes.
 
-Used once by `main`. Whether the installed vLLM takes `--middleware` is read from its files: importing it would take
-seconds and memory that the engine needs.
+Used once by `main`. Whether the installed vLLM takes a flag is read from its files: importing it would take seconds and
+memory that the engine needs.
 """
 
 import importlib.util
@@ -14,7 +15,8 @@ from deepseekserve.agent.options import Options
 
 KEY_VARIABLE = "VLLM_API_KEY"
 _MIDDLEWARE = "deepseekserve.agent.guard.Guard"
-_FLAG = re.compile(r"""["']--middleware["']|^\s+middleware\s*:\s*list""", re.MULTILINE)
+_QUIET = ("--disable-access-log-for-endpoints", "/health,/metrics,/ping")
+_QUIET_ALREADY = ("--disable-access-log-for-endpoints", "--disable-uvicorn-access-log", "--log-config-file")
 _FLAG_FILES = ("cli_args.py", "api_server.py")
 _FLAG_FOLDERS = ("entrypoints", "frontend")
 _OPEN_NOTE = ("inference paths outside /v1 are open without the key: {why}. Close them with a NetworkPolicy or a "
@@ -43,16 +45,17 @@ def prepare(options: Options, environment: Mapping[str, str], root: Path, engine
     """
     key = environment.get(KEY_VARIABLE, "").strip()
     ours = {**environment, KEY_VARIABLE: key} if key else dict(environment)
+    command = (*options.command, *_quiet(options.command, engine))
     if not options.guard:
-        return Launch(options.command, ours, key)
+        return Launch(command, ours, key)
     if not key:
         raise MissingKey(f"{KEY_VARIABLE} is empty: the engine would serve everybody")
-    if engine is None or not takes_middleware(engine):
+    if engine is None or not takes(engine, "--middleware"):
         why = "this engine has no --middleware" if engine else "no vllm package was found beside the agent's Python"
-        return Launch(options.command, ours, key, (_OPEN_NOTE.format(why=why),))
+        return Launch(command, ours, key, (_OPEN_NOTE.format(why=why),))
     paths = [p for p in environment.get("PYTHONPATH", "").split(":") if p]
     ours["PYTHONPATH"] = ":".join([*paths, str(root)])
-    return Launch((*options.command, "--middleware", _MIDDLEWARE), ours, key)
+    return Launch((*command, "--middleware", _MIDDLEWARE), ours, key)
 
 
 def find_engine() -> Path | None:
@@ -65,9 +68,19 @@ def find_engine() -> Path | None:
     return Path(locations[0]) if locations else None
 
 
-def takes_middleware(engine: Path) -> bool:
-    """Tell whether the command line of the vLLM in this folder knows --middleware."""
-    return any(_FLAG.search(text) for text in _sources(engine))
+def takes(engine: Path, flag: str) -> bool:
+    """Tell whether the command line of the vLLM in this folder knows a flag: argparse's, or a class's field."""
+    name = flag.removeprefix("--").replace("-", "_")
+    pattern = re.compile(rf"""["']{flag}["']|^\s+{name}\s*:""", re.MULTILINE)
+    return any(pattern.search(text) for text in _sources(engine))
+
+
+def _quiet(command: tuple[str, ...], engine: Path | None) -> tuple[str, ...]:
+    """Return the flag that keeps probes out of the engine's log, unless its owner has decided about that log."""
+    written = [word.split("=", 1)[0].replace("_", "-") for word in command]
+    if engine is None or Path(command[0]).name != "vllm" or any(flag in written for flag in _QUIET_ALREADY):
+        return ()
+    return _QUIET if takes(engine, _QUIET[0]) else ()
 
 
 def _sources(engine: Path) -> Iterator[str]:

@@ -25,7 +25,7 @@ class Limits:
     poll_s: float = 0.1                       # between readiness attempts once the log has announced the server
     blind_poll_s: float = 2.0                 # between looks at the port before that
     unannounced_s: float = 20.0               # a server that answers for this long is believed without a log line
-    retry_s: float = 0.5                      # after a completion that failed: the engine is up, do not hammer it
+    retry_s: float = 0.5                      # after an answer that is not yet the right one: do not hammer
 
     health_s: float = 1.0                     # between health checks while serving
     scrape_s: float = 5.0                     # between looks at the engine's metrics while serving

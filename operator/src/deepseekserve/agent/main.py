@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], limits: Limits, parser: Parser = LogReader) -
     adopt_orphans()
     try:
         listener = server.listen(chosen.port)
-        launch = prepare(chosen, os.environ, _ROOT, find_engine() if chosen.guard else None)
+        launch = prepare(chosen, os.environ, _ROOT, find_engine())
         child = start(launch.command, launch.environment)
     except (OSError, MissingKey, ValueError) as error:
         return _refuse(chosen, *_explain(error, chosen), now=time.time())

@@ -74,11 +74,7 @@ class Prober(threading.Thread):
         if not self._announced() and not self._answers_unannounced():
             return limits.poll_s
         try:
-            complaint = lacks_model(self._client, limits.request_s)
-            if complaint:
-                self.error = complaint
-                return limits.poll_s
-            complaint = self._canary.complete()
+            complaint = lacks_model(self._client, limits.request_s) or self._canary.complete()
         except Unanswered as unanswered:
             self.error = str(unanswered)
             return limits.poll_s
