@@ -31,7 +31,8 @@ def log_times(kubectl: Kubectl, pod: Object, words: str) -> list[float]:
     name, times = pod["metadata"]["name"], []
     restarted = any(s.get("restartCount") for s in pod["status"].get("containerStatuses", []))
     for more in [["--previous"], []] if restarted else [[]]:
-        for line in kubectl("logs", "--timestamps", *more, name).splitlines():
+        # Progress bars are joined by carriage returns, at which splitlines() would split too.
+        for line in kubectl("logs", "--timestamps", *more, name).split("\n"):
             stamp, _, text = line.partition(" ")
             if words in text:
                 times.append(datetime.fromisoformat(stamp).timestamp())

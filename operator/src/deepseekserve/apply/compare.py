@@ -19,7 +19,7 @@ _MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "ownerReferences": ("uid",),
 }
 _QUANTITIES = frozenset({"limits", "requests"})        # maps of quantities
-_QUANTITY = frozenset({"sizeLimit"})
+_QUANTITY = frozenset({"sizeLimit", "divisor"})
 # Maps that have one owner as a whole: a key that somebody adds to a selector is a difference.
 _ATOMIC = frozenset({("selector",), ("nodeSelector",), ("labelSelector",)})
 # Items of a list answer carry neither.

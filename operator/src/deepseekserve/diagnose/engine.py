@@ -30,6 +30,8 @@ def engine_ended(facts: Facts) -> Finding | None:
 
 
 def _failed_end(pod: PodFacts) -> Ended | None:
+    if pod.lapsed:                      # it has served since, so that end is history
+        return None
     return pod.ended if pod.ended and (pod.ended.code != 0 or pod.ended.reason == OOM_KILLED) else None
 
 

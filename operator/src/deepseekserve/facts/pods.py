@@ -44,6 +44,7 @@ class PodFacts:
     ip: str
     deleting: bool
     ready: bool
+    lapsed: bool                  # not ready now, but it was in this run of the container
     over: Trouble | None          # the pod itself is finished: evicted, its node shut down, ...
     scheduled: bool
     unscheduled: Trouble | None   # what the scheduler says
@@ -83,6 +84,7 @@ def parse_pod(raw: Raw) -> PodFacts:
         ip=status.get("podIP") or "",
         deleting="deletionTimestamp" in metadata,
         ready=_is_true(conditions.get("Ready")),
+        lapsed=_has_lapsed(conditions.get("Ready") or {}, state),
         over=_over(status),
         scheduled=_is_true(conditions.get("PodScheduled")),
         unscheduled=_unscheduled(conditions.get("PodScheduled") or {}),
@@ -100,6 +102,12 @@ def _engine(status: Raw) -> Raw:
 
 def _is_true(condition: Raw | None) -> bool:
     return (condition or {}).get("status") == "True"
+
+
+def _has_lapsed(ready: Raw, state: Raw) -> bool:
+    """A container that was not ready yet lost no readiness since it began."""
+    began = (state.get("running") or {}).get("startedAt") or ""
+    return bool(began) and ready.get("status") == "False" and (ready.get("lastTransitionTime") or "") > began
 
 
 def _over(status: Raw) -> Trouble | None:

@@ -42,7 +42,7 @@ class Cache:
         own, owner = key_of(obj), _owner_of(kind, obj)
         before = self._owners.get(kind, {}).get(own)
         known = self.child(kind, before, own.name) if before else None
-        if known and not _is_newer(obj, known):
+        if (known and not _is_newer(obj, known)) or self._is_buried(kind, obj):
             return None
         if before and before != owner:
             self._forget(kind, own)
@@ -87,6 +87,11 @@ class Cache:
         for key in self.serves():
             status = (self.serve(key) or {}).get("status") or {}
             yield status.get("phase") or "Unknown"
+
+    def _is_buried(self, kind: Kind, obj: Object) -> bool:
+        """The answer to a write may come after the news that its object is gone."""
+        metadata = obj["metadata"]
+        return _version(metadata["resourceVersion"]) <= self._graves.get(kind, {}).get(metadata["uid"], -1)
 
     def _forget(self, kind: Kind, own: Key) -> None:
         owner = self._owners[kind].pop(own)

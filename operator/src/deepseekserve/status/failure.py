@@ -4,6 +4,7 @@ Pure; part of status. A failure belongs to a revision: a new one begins with non
 failure stays until that revision serves, so that a crash loop does not blink.
 """
 
+from deepseekserve import names
 from deepseekserve.agent.reasons import PERMANENT, Reason
 from deepseekserve.api import Failure, Fix, Status
 from deepseekserve.facts import Facts, Finding, PodFacts
@@ -30,7 +31,7 @@ def failing(
     failure = _failure(subject, previous, facts, finding)
     if failure is None or failure.reason in _OF_THE_SPEC or failure.reason not in PERMANENT:
         return failure, False
-    if not is_halted(previous, subject) and (facts.ready or not any(map(_is_exhausted, facts.current))):
+    if not is_halted(previous, subject) and not _is_hopeless(subject, previous, facts):
         return failure, False
     message = failure.message.removesuffix(_HALT_NOTE)[:_LONGEST_MESSAGE - len(_HALT_NOTE)] + _HALT_NOTE
     return failure.model_copy(update={"message": message}), True
@@ -54,6 +55,8 @@ def _failure(subject: Subject, previous: Status, facts: Facts, finding: Finding 
         return _written(finding, previous, facts)
     if subject.suspended or serves_fully(subject, facts):
         return None
+    if is_halted(previous, subject):            # what its last pods say on their way out is no news
+        return previous.failure
     return _written(finding, previous, facts) if finding else _carried(subject, previous)
 
 
@@ -81,6 +84,16 @@ def _written(finding: Finding, previous: Status, facts: Facts) -> Failure:
         at=finding.at or (last.at if last and same else None) or rfc3339(facts.now),
         log_excerpt=finding.log_excerpt or None,
     )
+
+
+def _is_hopeless(subject: Subject, previous: Status, facts: Facts) -> bool:
+    """Nothing serves, every pod of the current revision that has started is exhausted, and none has served before.
+
+    A pod of the last good revision is never given up: one that does not answer for a moment may do so again.
+    """
+    started = [pod for pod in facts.current if pod.running or pod.ended]
+    good = any(names.revision_name(subject.name, pod.revision) == previous.last_good_revision for pod in facts.alive)
+    return bool(started) and all(map(_is_exhausted, started)) and not facts.ready and not good
 
 
 def _is_exhausted(pod: PodFacts) -> bool:

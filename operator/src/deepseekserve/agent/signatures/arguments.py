@@ -43,6 +43,12 @@ SIGNATURES = (
         r"|No usable temporary directory",
         "python, safetensors, huggingface_hub",
         also=r"'(?P<path>/[^']+)'|(?:at|in|file|open) (?P<where>/[\w./-]+)"),
+    # safetensors says so of every file that it cannot open (Python's own error has an errno); the loader has just
+    # listed the file, so it is there.
+    Signature(
+        Reason.PERMISSION_DENIED,
+        r"FileNotFoundError: No such file or directory: [\"']?(?P<path>[^\"']+\.safetensors)\b",
+        "safetensors 0.6, seen with the real engine on a file of mode 000"),
     Signature(
         Reason.INVALID_ARGUMENT, r"error: unrecognized arguments: (?P<flags>.+)", "GPU failures 024, 025",
         statement=True),

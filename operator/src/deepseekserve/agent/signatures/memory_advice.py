@@ -40,7 +40,8 @@ def _kv_cache_too_small(case: Case) -> Advice:
     who = f"One request of {requested:.0f} tokens" if requested else "One request of the longest kind"
     amount = " does not fit into the KV cache"
     if needed is not None and available is not None:
-        amount = f" needs {gib(needed)} of KV cache, and there are {gib(available)}"
+        there_is = f"there are {gib(available)}" if available else "there is less than 0.01 GiB"
+        amount = f" needs {gib(needed)} of KV cache, and {there_is}"
     more = f"raise {_UTILIZATION}, or take more GPUs"
     if case.facts.cpu and needed is not None:
         more = f"raise spec.engine.kvCacheMemory to {quantity((needed + 0.01) * 1.05)}"
