@@ -59,6 +59,10 @@ def test_the_termination_message_is_found_until_the_pod_is_ready(situation: str)
     assert found.at == "2026-11-24T12:00:58.5Z"
 
 
+def test_an_end_after_which_the_pod_was_ready_again_is_history() -> None:
+    assert diagnose(facts(pod("unready-after-a-restart"))) is None
+
+
 def test_an_agent_that_was_killed_leaves_the_end_of_the_log_to_be_read() -> None:
     found = diagnose(facts(pod("killed-with-a-log")))
     assert found

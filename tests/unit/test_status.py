@@ -316,6 +316,34 @@ def test_while_another_revision_serves_nothing_is_scaled_to_zero() -> None:
     assert wanted_replicas(SUBJECT, status) == 1
 
 
+def test_a_good_revision_that_does_not_answer_for_a_moment_is_not_scaled_to_zero() -> None:
+    status = decided(pod("running"), current("back-off", restarts=3), previous=serving(), subject=edited())
+    assert truths(status) == {"Ready": False, "Reconciling": False, "Stalled": True, "Degraded": False}
+    assert wanted_replicas(edited(), status) == 1
+
+
+def test_a_revision_that_has_served_is_not_given_up() -> None:
+    assert wanted_replicas(SUBJECT, decided(exhausted(), previous=serving())) == 1
+
+
+def test_an_older_revision_that_never_served_delays_nothing() -> None:
+    status = decided(pod("back-off"), current("back-off", restarts=3), subject=edited())
+    assert wanted_replicas(edited(), status) == 0
+
+
+def test_a_pod_that_has_not_failed_as_often_keeps_all_of_them_and_one_that_never_started_does_not() -> None:
+    two = replace(SUBJECT, replicas=2)
+    for situation, replicas in (("running-again", 2), ("running", 2), ("unschedulable", 0)):
+        assert wanted_replicas(two, decided(exhausted(), pod(situation, name="tiny-b"), subject=two)) == replicas
+
+
+def test_giving_up_outlasts_what_the_last_pod_says_on_its_way_out() -> None:
+    halted = decided(exhausted())
+    status = later(1, pod("oom-killed"), previous=halted)
+    assert status.failure == halted.failure
+    assert wanted_replicas(SUBJECT, status) == 0
+
+
 def test_giving_up_outlasts_the_pods_and_the_operator() -> None:
     halted = decided(exhausted())
     gone = later(60, previous=Status.read(halted.to_dict()))
