@@ -65,6 +65,14 @@ def test_a_deletion_forgets_that_very_object_only() -> None:
     assert filled.drop(PODS, thing("a", 6, uid="second")) is None
 
 
+def test_an_answer_that_comes_after_the_deletion_brings_nothing_back() -> None:
+    filled = cache(thing("a", 5))
+    filled.drop(PODS, thing("a", 7))
+    assert filled.put(PODS, thing("a", 6)) is None
+    assert pods(filled) == []
+    assert filled.put(PODS, thing("a", 8)) == TINY
+
+
 def test_a_list_removes_ghosts() -> None:
     filled = cache(thing("a", 1), thing("ghost", 2, uid="uid-2"))
     filled.replace(PODS, Listing([thing("a", 1)], "9"))

@@ -84,7 +84,10 @@ def test_one_argument_among_many_is_found() -> None:
     ("1Gi", "1G", False), ("x", "1", False),
 ])
 def test_quantities_are_compared_by_their_value(desired: Any, live: Any, same: bool) -> None:
-    for wrap in (lambda q: {"limits": {"memory": q}}, lambda q: {"requests": {"cpu": q}}, lambda q: {"sizeLimit": q}):
+    for wrap in (
+        lambda q: {"limits": {"memory": q}}, lambda q: {"requests": {"cpu": q}}, lambda q: {"sizeLimit": q},
+        lambda q: {"resourceFieldRef": {"divisor": q}},
+    ):
         assert (drift(wrap(desired), wrap(live)) is None) is same
 
 
