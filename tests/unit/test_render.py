@@ -75,6 +75,10 @@ def test_a_deployment_that_asks_for_gpus_gives_up_a_pod_before_it_makes_another(
 def test_a_deployment_without_gpus_makes_a_pod_before_it_gives_up_another() -> None:
     bounds = {"maxSurge": 1, "maxUnavailable": 0}
     assert child("cpu-tiny", "Deployment")["spec"]["strategy"] == {"type": "RollingUpdate", "rollingUpdate": bounds}
+    resource = cases.serve("cpu-tiny")
+    children = render.children(
+        resource, cases.first_revision(resource), replicas=1, bundle=cases.BUNDLE, first_less=True)
+    assert children[-1]["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": "100%"}
     without_resources = child("cpu-tiny", "Deployment", resources={"cpu": None, "memory": None})
     assert without_resources["spec"]["strategy"]["type"] == "RollingUpdate"
 

@@ -9,7 +9,8 @@ from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Status
 from deepseekserve.diagnose import diagnose
 from deepseekserve.facts import Finding, PodFacts
-from deepseekserve.status import Note, Subject, decide, notes, wanted_replicas
+from deepseekserve.facts.pods import Trouble
+from deepseekserve.status import Note, Subject, decide, makes_room, notes, wanted_replicas
 from tests.unit.seen import HASH, NOW, facts, pod, report
 
 SUBJECT = Subject(
@@ -335,6 +336,17 @@ def test_a_pod_that_has_not_failed_as_often_keeps_all_of_them_and_one_that_never
     two = replace(SUBJECT, replicas=2)
     for situation, replicas in (("running-again", 2), ("running", 2), ("unschedulable", 0)):
         assert wanted_replicas(two, decided(exhausted(), pod(situation, name="tiny-b"), subject=two)) == replicas
+
+
+def test_older_pods_that_never_served_make_room_for_one_that_finds_no_node() -> None:
+    older, waiting = pod("back-off", **OLD), pod("unschedulable")
+    assert makes_room(SUBJECT, NEW, facts(older, waiting))
+    assert makes_room(SUBJECT, NEW, facts(older, refusal=Trouble("FailedCreate", "exceeded quota: few")))
+    assert not makes_room(SUBJECT, NEW, facts(waiting))
+    assert not makes_room(SUBJECT, NEW, facts(older, pod("pulling")))
+    assert not makes_room(SUBJECT, NEW, facts(older, pod("gated")))
+    assert not makes_room(SUBJECT, NEW, facts(pod("ready", **OLD), waiting))
+    assert not makes_room(SUBJECT, Status(last_good_revision="tiny-older"), facts(older, waiting))
 
 
 def test_giving_up_outlasts_what_the_last_pod_says_on_its_way_out() -> None:

@@ -16,7 +16,7 @@ from deepseekserve.reconcile.invalid import finding_of, last_subject
 from deepseekserve.reconcile.pace import next_look
 from deepseekserve.reconcile.publish import Publisher
 from deepseekserve.reconcile.revisions import Revisions
-from deepseekserve.status import Subject, decide, wanted_replicas
+from deepseekserve.status import Subject, decide, makes_room, wanted_replicas
 
 __all__ = ["Reconciler"]
 
@@ -47,7 +47,8 @@ class Reconciler:
         subject = _subject(serve, current.name)
         facts = await observe(self.cache, self.agents, key, current.hash, datetime.now(UTC))
         replicas = wanted_replicas(subject, previous)
-        manifests = self.revisions.manifests(serve, current, replicas)
+        first_less = makes_room(subject, previous, facts)
+        manifests = self.revisions.manifests(serve, current, replicas, first_less=first_less)
         outcome = await apply(self.kube, self.cache, raw, manifests)
         status = decide(subject, previous, facts, outcome.trouble or diagnose(facts))
         await self.publisher.publish(raw, previous, status)

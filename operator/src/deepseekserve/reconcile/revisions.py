@@ -34,9 +34,11 @@ class Revisions:
         config_map = names.agent_config_map(serve.metadata.name, self.bundle.hash)
         return revision.make(serve, render.workloads(serve, self.settings, config_map), stored)
 
-    def manifests(self, serve: DeepSeekServe, current: Revision, replicas: int) -> tuple[Object, ...]:
+    def manifests(
+        self, serve: DeepSeekServe, current: Revision, replicas: int, *, first_less: bool,
+    ) -> tuple[Object, ...]:
         """The revision and all children, in the order in which they must come to be."""
-        children = render.children(serve, current, replicas=replicas, bundle=self.bundle)
+        children = render.children(serve, current, replicas=replicas, bundle=self.bundle, first_less=first_less)
         return (revision.manifest(current, serve), *children)
 
     def kept(self, serve: DeepSeekServe, status: Status) -> tuple[Revision, ...]:

@@ -29,8 +29,12 @@ def workloads(serve: DeepSeekServe, settings: Settings, agent_config_map: str) -
     return ({"kind": "Deployment", "name": serve.metadata.name, "template": template},)
 
 
-def children(serve: DeepSeekServe, revision: Revision, *, replicas: int, bundle: Bundle) -> tuple[dict[str, Any], ...]:
+def children(
+    serve: DeepSeekServe, revision: Revision, *, replicas: int, bundle: Bundle, first_less: bool = False,
+) -> tuple[dict[str, Any], ...]:
     """Render all children in the order in which they must be applied: what a pod needs comes before the Deployment.
+
+    With `first_less` older pods go before new ones come: they serve nothing, and hold what the new ones wait for.
 
     The agent's ConfigMap is among them when the revision mounts `bundle`. That of an older agent cannot be rendered
     again: `apply` keeps it as long as a revision refers to it (revision.referred_config_maps).
@@ -42,5 +46,8 @@ def children(serve: DeepSeekServe, revision: Revision, *, replicas: int, bundle:
         *agents,
         service(serve.metadata),
         disruption_budget(serve.metadata),
-        *(deployment(serve.metadata, workload, revision.hash, replicas) for workload in revision.workloads),
+        *(
+            deployment(serve.metadata, workload, revision.hash, replicas=replicas, first_less=first_less)
+            for workload in revision.workloads
+        ),
     )

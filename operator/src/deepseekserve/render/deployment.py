@@ -13,7 +13,9 @@ NEVER = 2**31 - 1          # seconds; the agent ends stalled starts, and 600 wou
 OLD_REPLICA_SETS = 1       # roll-back is applying an older revision, not `kubectl rollout undo`
 
 
-def deployment(owner: names.Owner, workload: Mapping[str, Any], revision_hash: str, replicas: int) -> dict[str, Any]:
+def deployment(
+    owner: names.Owner, workload: Mapping[str, Any], revision_hash: str, *, replicas: int, first_less: bool,
+) -> dict[str, Any]:
     """Render the Deployment of one workload of a revision."""
     template = copy.deepcopy(dict(workload["template"]))
     template["metadata"]["labels"] = {**template["metadata"]["labels"], names.LABEL_REVISION: revision_hash}
@@ -25,18 +27,21 @@ def deployment(owner: names.Owner, workload: Mapping[str, Any], revision_hash: s
             "replicas": replicas,
             "revisionHistoryLimit": OLD_REPLICA_SETS,
             "progressDeadlineSeconds": NEVER,
-            "strategy": _strategy(template["spec"]),
+            "strategy": _strategy(template["spec"], first_less=first_less),
             "selector": {"matchLabels": names.labels(owner.name)},
             "template": template,
         },
     }
 
 
-def _strategy(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Recreate where GPUs are asked for, as there may be none for a second pod; else one more pod before one less."""
+def _strategy(pod: Mapping[str, Any], *, first_less: bool) -> dict[str, Any]:
+    """Recreate where GPUs are asked for, as there may be none for a second pod; else one more pod before one less.
+
+    With `first_less` all may go that are not ready, which is what the Deployment's controller takes first.
+    """
     if any(_asks_for_devices(container) for container in pod["containers"]):
         return {"type": "Recreate"}
-    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": "100%" if first_less else 0}}
 
 
 def _asks_for_devices(container: Mapping[str, Any]) -> bool:
