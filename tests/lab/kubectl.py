@@ -39,10 +39,12 @@ class Kubectl:
     def __call__(self, *args: str, stdin: str | None = None, timeout_s: float = 120) -> str:
         """Run kubectl and return its standard output; raises KubectlFailed."""
         command = self.command(*args)
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
+        # Bytes: text mode would turn the carriage returns of progress bars into line ends.
+        given = stdin.encode() if stdin is not None else None
+        done = subprocess.run(command, input=given, capture_output=True, timeout=timeout_s, check=False)
         if done.returncode:
-            raise KubectlFailed(command, done.returncode, done.stderr)
-        return done.stdout
+            raise KubectlFailed(command, done.returncode, done.stderr.decode(errors="replace"))
+        return done.stdout.decode(errors="replace")
 
     def apply(self, *objects: Object | str) -> str:
         """Apply manifests, given as objects or as YAML text, with strict validation."""
