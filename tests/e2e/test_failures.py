@@ -58,7 +58,7 @@ FILES = {
     "empty weights": Case("CorruptModel", {"model": {"source": "pvc://models/empty"}}, "safetensors"),
     "a Git LFS pointer for weights": Case("CorruptModel", {"model": {"source": "pvc://models/pointer"}}, "safetensors"),
     "an unreadable file": Case(
-        "PermissionDenied", {"model": {"source": "pvc://models/unreadable"}}, "ermission denied"
+        "PermissionDenied", {"model": {"source": "pvc://models/unreadable"}}, "No such file or directory"
     ),
 }
 MEND = """

@@ -101,6 +101,7 @@ def test_a_named_tool_is_called_with_json_arguments(client: openai.OpenAI) -> No
         "type": "function",
         "function": {
             "name": "weather",
+            "strict": True,
             "parameters": {
                 "type": "object",
                 "properties": {"city": {"type": "string", "maxLength": 8}},
