@@ -31,8 +31,9 @@ test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, c
 	@$(MAKE) e2e
 
 ##@ The inner loop (below a minute)
-.PHONY: check lint types contracts unit logs
-check: lint types contracts unit logs ## Lint, types, contracts, unit tests and real logs
+.PHONY: check lint types contracts unit agent logs
+check: venv ## Lint, types, contracts, unit tests, the agent's processes and real logs, side by side
+	@$(MAKE) -j3 --output-sync=target agent logs unit lint types contracts
 
 lint: venv ## ruff
 	@$(RUN)/ruff check .
@@ -44,11 +45,14 @@ contracts: venv ## import-linter: who may import whom
 	@$(RUN)/lint-imports --no-logo 2>/dev/null || $(RUN)/lint-imports
 
 unit: venv ## Fast tests of every decision; the pure core at 100 % of branches
-	@$(RUN)/coverage run --data-file=$(CACHE)/coverage.unit -m pytest tests/unit
-	@$(RUN)/coverage report --data-file=$(CACHE)/coverage.unit --include='$(PURE_FILES)' --fail-under=100 --skip-covered
+	@$(RUN)/coverage run -m pytest -q tests/unit --ignore=tests/unit/agent
+	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered
+
+agent: venv ## The agent with real processes
+	@$(PYTEST) -q tests/unit/agent
 
 logs: venv ## Real engine logs through the diagnosis
-	@$(PYTEST) tests/logs
+	@$(PYTEST) -q tests/logs
 
 ##@ Against a real API server and a real cluster
 .PHONY: integration e2e
