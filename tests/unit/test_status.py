@@ -133,6 +133,13 @@ def test_one_pod_too_many_is_still_reconciling() -> None:
     assert condition(status, "Reconciling").reason == "Scaling"
 
 
+def test_ready_tells_the_pods_that_serve_apart_from_those_that_are_asked_for() -> None:
+    surge = decided(pod("ready", **OLD), current("ready"), previous=serving(), subject=edited())
+    assert condition(surge, "Ready").message == "Pods that serve the model: 2; asked for: 1."
+    older = decided(pod("ready", **OLD), previous=serving(), subject=edited())
+    assert condition(older, "Ready").message == "Pods that serve the model: 1, of an earlier revision; asked for: 1."
+
+
 # Startup
 
 def test_the_slowest_pod_is_shown() -> None:
@@ -441,6 +448,15 @@ def test_a_name_conflict_is_told_and_gone_when_it_is_gone() -> None:
     assert later(30, pod("scheduling"), previous=told).failure is None
 
 
+@pytest.mark.parametrize("finding", [CONFLICT, INVALID])
+def test_what_is_found_during_a_halt_does_not_end_it(finding: Finding) -> None:
+    halted = decided(exhausted())
+    found = decided(previous=halted, finding=finding)
+    assert found.failure == halted.failure
+    assert wanted_replicas(SUBJECT, found) == 0
+    assert wanted_replicas(SUBJECT, later(30, previous=found)) == 0
+
+
 # The engine
 
 def test_the_engine_tells_what_it_serves() -> None:
@@ -450,6 +466,17 @@ def test_the_engine_tells_what_it_serves() -> None:
         "version": "0.32.0", "maxModelLen": 4096, "kvCacheTokens": 65536, "maxConcurrency": "16.00",
         "dtype": "bfloat16", "notes": [],
     }
+
+
+@pytest.mark.parametrize(("said", "told"), [
+    ({"quantization": None}, "None"), ({"quantization": "awq"}, "awq"), ({"version": "0.32.0"}, None),
+])
+def test_a_plain_checkpoint_is_told_apart_from_one_of_which_nothing_is_known(
+    said: dict[str, str | None], told: str | None,
+) -> None:
+    engine = decided(pod("ready", report=report("serving", engine=said))).engine
+    assert engine
+    assert engine.quantization == told
 
 
 def test_what_an_engine_said_lasts_while_nobody_says_otherwise() -> None:

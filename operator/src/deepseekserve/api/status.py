@@ -106,7 +106,7 @@ class EngineStatus(StatusGroup):
     max_concurrency: Word | None = None
     """How many requests of the longest context fit the KV cache at once."""
     quantization: Word | None = None
-    """How the weights are quantized in memory."""
+    """How the weights are quantized in memory; None when the engine says that they are not."""
     dtype: Word | None = None
     """Number format that the engine computes in."""
     weights_bytes: Number | None = None

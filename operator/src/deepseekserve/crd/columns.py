@@ -30,7 +30,7 @@ COLUMNS = (
     Column("Progress", ".status.startup.percent", "Roughly how many percent of a start are done.", type="integer"),
     Column("Reason", ".status.failure.reason", "Why the current revision does not serve."),
     Column("Context", ".status.engine.maxModelLen", "Longest context in use, in tokens.", type="integer"),
-    Column("Quant", ".status.engine.quantization", "How the weights are quantized in memory."),
+    Column("Quant", ".status.engine.quantization", "How the weights are quantized in memory, or None."),
     Column("URL", ".status.url", "Base URL for OpenAI clients inside the cluster.", priority=1),
     Column("GPUs", ".spec.resources.gpu.count", "GPUs of each pod, where set.", type="integer", priority=1),
     Column("Age", ".metadata.creationTimestamp", "Time since the resource was made.", type="date"),

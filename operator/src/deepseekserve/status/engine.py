@@ -3,11 +3,15 @@
 Pure; part of status. The current revision's word comes first; what was reported stays while nobody says otherwise.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.api import EngineStatus, Status
 from deepseekserve.facts import AgentReport, Facts
 from deepseekserve.status.subject import Subject
 
+PLAIN = "None"                # as spec.engine.quantization calls weights that are not quantized
 # The only way in which an engine that serves can be less than what was asked for, as yet.
 DEGRADED_REASON = Reason.TOKENIZER_ERROR.value
 
@@ -16,7 +20,7 @@ def engine_facts(subject: Subject, previous: Status, facts: Facts) -> EngineStat
     """What a serving engine reported of itself."""
     for report in _reports(facts):
         if report.engine:
-            return EngineStatus.model_validate(dict(report.engine))
+            return _typed(report.engine)
     is_same = previous.current_revision == subject.revision
     return previous.engine if is_same or facts.ready else None
 
@@ -28,6 +32,12 @@ def degradation(previous: Status, facts: Facts) -> str:
         return next((report.degraded for report in reports if report.degraded), "")
     said = (c.message for c in previous.conditions if (c.type, c.reason) == ("Degraded", DEGRADED_REASON))
     return next(said, "") if facts.ready else ""
+
+
+def _typed(said: Mapping[str, Any]) -> EngineStatus:
+    """In the API's form: a plain checkpoint is a fact too, told apart from one of which nothing is known."""
+    is_plain = "quantization" in said and said["quantization"] is None
+    return EngineStatus.model_validate({**said, "quantization": PLAIN} if is_plain else dict(said))
 
 
 def _reports(facts: Facts) -> list[AgentReport]:
