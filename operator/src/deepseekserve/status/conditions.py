@@ -77,8 +77,8 @@ def _ready(case: Case) -> Verdict:
         return Verdict("Ready", False, Reason.SUSPENDED.value, _SUSPENDED)
     if case.serves:
         whose = "" if any(pod.ready for pod in case.facts.current) else ", of an earlier revision"
-        number = f"{len(case.facts.ready)} of {case.subject.replicas}"
-        return Verdict("Ready", True, Phase.SERVING.value, f"Pods that serve the model: {number}{whose}.")
+        number = f"{len(case.facts.ready)}{whose}; asked for: {case.subject.replicas}"
+        return Verdict("Ready", True, Phase.SERVING.value, f"Pods that serve the model: {number}.")
     if case.failure:
         return Verdict("Ready", False, case.failure.reason.value, case.failure.message)
     phase = _phase(case)

@@ -51,12 +51,12 @@ def serves_fully(subject: Subject, facts: Facts) -> bool:
 
 
 def _failure(subject: Subject, previous: Status, facts: Facts, finding: Finding | None) -> Failure | None:
+    if is_halted(previous, subject):            # whatever else is found is no news until an edit ends the halt
+        return None if serves_fully(subject, facts) else previous.failure
     if finding and finding.reason in _OF_THE_SPEC:
         return _written(finding, previous, facts)
     if subject.suspended or serves_fully(subject, facts):
         return None
-    if is_halted(previous, subject):            # what its last pods say on their way out is no news
-        return previous.failure
     return _written(finding, previous, facts) if finding else _carried(subject, previous)
 
 
