@@ -457,6 +457,25 @@ def test_what_is_found_during_a_halt_does_not_end_it(finding: Finding) -> None:
     assert wanted_replicas(SUBJECT, later(30, previous=found)) == 0
 
 
+# What keeps us from it
+
+def test_a_child_that_the_api_server_does_not_take_is_told_beside_all_that_was_seen() -> None:
+    seen = facts(pod("oom-killed"))
+    status = decide(SUBJECT, NEW, seen, diagnose(seen), obstacle="create /api/v1/services: 500: a webhook failed")
+    assert failure_of(status) is Reason.HOST_OUT_OF_MEMORY
+    assert status.observed_generation == SUBJECT.generation
+    reconciling = condition(status, "Reconciling")
+    assert (reconciling.status, reconciling.reason) == ("True", "ApplyFailed")
+    assert "500: a webhook failed" in reconciling.message
+
+
+def test_what_serves_is_not_settled_while_a_child_is_not_taken() -> None:
+    seen = facts(pod("ready"))
+    assert truths(decide(SUBJECT, serving(), seen, None, obstacle="apply: 500")) == {
+        "Ready": True, "Reconciling": True, "Stalled": False, "Degraded": False,
+    }
+
+
 # The engine
 
 def test_the_engine_tells_what_it_serves() -> None:

@@ -10,7 +10,7 @@ from deepseekserve import engine
 from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
 from deepseekserve.apply import apply, prune
 from deepseekserve.diagnose import diagnose
-from deepseekserve.kube import Key, Kube, Object
+from deepseekserve.kube import Key, Kube, KubeError, Object
 from deepseekserve.observe import Agents, Cache, observe
 from deepseekserve.reconcile.invalid import finding_of, last_subject
 from deepseekserve.reconcile.pace import next_look
@@ -49,7 +49,12 @@ class Reconciler:
         replicas = wanted_replicas(subject, previous)
         first_less = makes_room(subject, previous, facts)
         manifests = self.revisions.manifests(serve, current, replicas, first_less=first_less)
-        outcome = await apply(self.kube, self.cache, raw, manifests)
+        try:
+            outcome = await apply(self.kube, self.cache, raw, manifests)
+        except KubeError as error:          # the queue tries again, at longer and longer intervals
+            status = decide(subject, previous, facts, diagnose(facts), obstacle=str(error))
+            await self.publisher.publish(raw, previous, status)
+            raise
         status = decide(subject, previous, facts, outcome.trouble or diagnose(facts))
         await self.publisher.publish(raw, previous, status)
         if outcome.complete:

@@ -24,8 +24,10 @@ def wanted_replicas(subject: Subject, previous: Status) -> int:
     return 0 if is_halted(previous, subject) else subject.replicas
 
 
-def decide(subject: Subject, previous: Status, facts: Facts, finding: Finding | None) -> Status:
-    """The status that says what `facts` and `finding` mean for what is asked for."""
+def decide(
+    subject: Subject, previous: Status, facts: Facts, finding: Finding | None, *, obstacle: str = "",
+) -> Status:
+    """The status that says what `facts` and `finding` mean for what is asked for, and what keeps us from it."""
     failure, halted = failing(subject, previous, facts, finding)
     starting = None if subject.suspended or halted else startup(previous, facts)
     return Status(
@@ -36,7 +38,7 @@ def decide(subject: Subject, previous: Status, facts: Facts, finding: Finding | 
         replicas=len(facts.alive),
         ready_replicas=len(facts.ready),
         selector=f"{names.LABEL_NAME}={subject.name}",
-        conditions=conditions(Case(subject, previous, facts, failure, halted, starting)),
+        conditions=conditions(Case(subject, previous, facts, failure, halted, starting, obstacle)),
         startup=starting,
         engine=engine_facts(subject, previous, facts),
         failure=failure,

@@ -25,6 +25,7 @@ class Case(NamedTuple):
     failure: Failure | None
     halted: bool
     startup: Startup | None
+    obstacle: str                 # why the children could not be brought into their form; empty when they were
 
     @property
     def stalled(self) -> bool:
@@ -94,10 +95,16 @@ def _reconciling(case: Case) -> Verdict:
         return Verdict("Reconciling", False, SCALED_TO_ZERO, "Nothing runs until the spec is edited.")
     if case.stalled and case.failure:
         return Verdict("Reconciling", False, case.failure.reason.value, "Only an edit of the spec can help.")
+    if case.obstacle:
+        return Verdict("Reconciling", True, "ApplyFailed", f"Tried again after {case.obstacle}")
     if case.failure:
         return Verdict("Reconciling", True, "Retrying", f"Tried again after {case.failure.reason.value}.")
     if case.settled:
         return Verdict("Reconciling", False, "Settled", "The pods are those that the spec asks for.")
+    return _under_way(case)
+
+
+def _under_way(case: Case) -> Verdict:
     if case.startup:
         return Verdict("Reconciling", True, _phase(case), "Pods of the current revision are starting.")
     return Verdict("Reconciling", True, "Scaling", "The number of pods is not yet what the spec asks for.")
