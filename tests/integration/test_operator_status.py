@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
@@ -19,7 +20,7 @@ from tests.integration.operating import (
     serving,
     starting,
 )
-from tests.lab.kubectl import Kubectl, Object
+from tests.lab.kubectl import Kubectl, KubectlFailed, Object
 from tests.lab.watch import Predicate, Watch, condition, failed_with, is_current, is_true, serves
 
 AWQ = {"engine": {"device": "CPU", "quantization": "AWQ"}}
@@ -180,6 +181,78 @@ def test_what_the_kubelet_cannot_do_is_told_until_it_can(
     pod.run()
     seen = tiny.until(lambda r: "failure" not in r["status"], timeout_s=30, what="no failure", since=mark).object
     assert seen["status"]["phase"] == "Starting"
+
+
+# What keeps us from it
+
+@contextmanager
+def no_deployment_is_taken(kubectl: Kubectl) -> Iterator[None]:
+    """Somebody's admission webhook that answers nothing stands before every write of a Deployment in the namespace."""
+    name = f"broken-{kubectl.namespace}"
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
+            "resources": ["deployments"]}
+    webhook = {
+        "name": "broken.example.com", "clientConfig": {"url": "https://127.0.0.1:9/"}, "failurePolicy": "Fail",
+        "sideEffects": "None", "admissionReviewVersions": ["v1"], "rules": [rule],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": kubectl.namespace}},
+    }
+    kubectl.apply({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+                   "metadata": {"name": name}, "webhooks": [webhook]})
+    try:
+        eventually(lambda: not _takes_deployments(kubectl), "a webhook that fails")
+        yield
+    finally:
+        kubectl("delete", "validatingwebhookconfiguration", name)
+
+
+def _takes_deployments(kubectl: Kubectl) -> bool:
+    try:
+        kubectl("create", "deployment", "probe", "--image=x", "--dry-run=server")
+    except KubectlFailed:
+        return False
+    return True
+
+
+def test_failures_are_told_while_somebodys_webhook_refuses_our_children(
+    here: Kubectl, tiny: Watch, pods: Pods,
+) -> None:
+    pod = pods.next("tiny")
+    pod.run()
+    tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
+    mark = tiny.mark()
+    with no_deployment_is_taken(here):
+        here("scale", "dss/tiny", "--replicas=2")
+        refused = lambda r: condition(r, "Reconciling")["reason"] == "ApplyFailed"  # noqa: E731
+        seen = tiny.until(refused, timeout_s=30, what="the refusal", since=mark).object
+        assert "broken.example.com" in condition(seen, "Reconciling")["message"]
+        assert seen["status"]["observedGeneration"] == seen["metadata"]["generation"]
+        pod.fail("", code=137, reason="OOMKilled")
+        seen = tiny.until(failed_with("HostOutOfMemory"), timeout_s=30, what="HostOutOfMemory", since=mark).object
+        assert is_true("Reconciling")(seen)
+    here("wait", "deployment/tiny", "--for=jsonpath={.spec.replicas}=2", "--timeout=60s")
+
+
+def labelled(kubectl: Kubectl, path: str) -> None:
+    """By PUT: a patch would write the immutable data in another form."""
+    found = json.loads(kubectl("get", "--raw", path))
+    found["metadata"]["labels"]["example.com/note"] = "mine"
+    kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(found))
+
+
+def deleted(kubectl: Kubectl, path: str) -> None:
+    kubectl("delete", "--raw", path)
+
+
+@pytest.mark.parametrize("meddle", [labelled, deleted])
+def test_a_revision_that_somebody_has_meddled_with_is_marked_good(
+    here: Kubectl, tiny: Watch, pods: Pods, meddle: Callable[[Kubectl, str], None],
+) -> None:
+    pod = pods.next("tiny")
+    name = here.list("controllerrevisions")[0]["metadata"]["name"]
+    meddle(here, f"/apis/apps/v1/namespaces/{here.namespace}/controllerrevisions/{name}")
+    pod.serve()
+    tiny.until(serves, timeout_s=30, what="Serving")
+    eventually(lambda: here.list("controllerrevisions", "deepseekserve.io/good=true"), "a good revision", 30)
 
 
 # An older revision

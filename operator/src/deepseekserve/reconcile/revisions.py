@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deepseekserve import names, render, revision
 from deepseekserve.api import DeepSeekServe, Status
 from deepseekserve.bundle import Bundle
-from deepseekserve.kube import Key, Kube, Object
+from deepseekserve.kube import Key, Kube, NotFound, Object, key_of
 from deepseekserve.kube.kinds import REVISIONS
 from deepseekserve.observe import Cache
 from deepseekserve.revision import Revision
@@ -48,21 +48,32 @@ class Revisions:
         return tuple(r for r in stored if r not in outdated)
 
     async def mark_good(self, serve: DeepSeekServe, status: Status) -> None:
-        """Label the last good revision, once.
+        """Label the last good revision, once; raises NotFound when it was deleted, and the next look makes it again.
 
         By PUT: the API server compares the data of a ControllerRevision, which is immutable, byte by byte, and every
         kind of patch would write it in another form.
         """
-        raw = self.cache.child(REVISIONS, _key(serve), status.last_good_revision or "")
-        if raw and raw["metadata"]["labels"].get(names.LABEL_GOOD) != "true":
-            metadata = {**raw["metadata"], "labels": {**raw["metadata"]["labels"], names.LABEL_GOOD: "true"}}
-            marked = {"apiVersion": REVISIONS.api_version, "kind": REVISIONS.kind, **raw, "metadata": metadata}
-            self.cache.put(REVISIONS, await self.kube.replace(REVISIONS, marked))
+        known = self.cache.child(REVISIONS, _key(serve), status.last_good_revision or "")
+        if known is None or _is_good(known):
+            return
+        try:                                    # revisions are not watched: what is known may be old
+            live = await self.kube.get(REVISIONS, key_of(known))
+        except NotFound:
+            self.cache.drop(REVISIONS, known)
+            raise
+        if names.is_ours(live["metadata"], serve.metadata.uid) and not _is_good(live):
+            labels = {**(live["metadata"].get("labels") or {}), names.LABEL_GOOD: "true"}
+            live = await self.kube.replace(REVISIONS, {**live, "metadata": {**live["metadata"], "labels": labels}})
+        self.cache.put(REVISIONS, live)
 
     def _stored(self, serve: DeepSeekServe) -> Sequence[Revision]:
         stored = self.cache.children(REVISIONS, _key(serve))
         ours = [raw for raw in stored if names.is_ours(raw["metadata"], serve.metadata.uid)]
         return [parsed for raw in ours if (parsed := revision.parse(raw))]
+
+
+def _is_good(raw: Object) -> bool:
+    return (raw["metadata"].get("labels") or {}).get(names.LABEL_GOOD) == "true"
 
 
 def _key(serve: DeepSeekServe) -> Key:
