@@ -75,6 +75,7 @@ async def run(chosen: Settings) -> int:
                 return await lead(kube, chosen)
             finally:
                 renewal.cancel()
+                await asyncio.wait([renewal])
                 await lease.release()
     except asyncio.CancelledError:
         log.info("ended by a signal before it led")

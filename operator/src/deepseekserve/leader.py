@@ -53,13 +53,16 @@ class Lease:
                 _end("the lease was not renewed in time")
 
     async def release(self) -> None:
-        """Let a standby take over at once."""
+        """Let a standby take over at once; `keep` must have ended."""
         metrics.LEADER.set(0)
-        if not self._held:
-            return
-        spec = {**self._held["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
         try:
-            await self._kube.replace(LEASES, {**self._held, "spec": spec})
+            # A renewal that was cut off may have been written all the same.
+            lease = await self._kube.get(LEASES, self._key)
+            spec = lease.get("spec") or {}
+            if spec.get("holderIdentity") != self._identity:
+                return
+            spec |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+            await self._kube.replace(LEASES, {**lease, "spec": spec})
         except KubeError as error:
             log.warning("cannot release the lease", extra=fields(error=str(error)))
 

@@ -113,13 +113,19 @@ async def _own_as_applied(kube: Kube, kind: Kind, live: Object) -> None:
     """Turn what a POST has made ours into what an apply has: else an apply could not remove a field that was POSTed."""
     while (index := _posted(live)) is not None:
         operations = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": _version(live)},
             {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"},
         ]
         try:
             live = await kube.patch(kind, key_of(live), operations)
-        except Conflict:                    # its controller has just written the status
-            live = await kube.get(kind, key_of(live))
+        except (Conflict, Invalid):         # somebody has just written it: its version is another, or its entries are
+            before, live = live, await kube.get(kind, key_of(live))
+            if _version(before) == _version(live):
+                raise
+
+
+def _version(live: Object) -> str:
+    return str(live["metadata"]["resourceVersion"])
 
 
 def _posted(live: Object) -> int | None:
