@@ -26,14 +26,16 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 	@$(RUN)/python -m tests.demo
 
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
-	@$(MAKE) -j3 check tools images
+	@$(MAKE) -j3 tools images lint types contracts
+	@$(MAKE) -j2 --output-sync=target unit logs
+	@$(MAKE) agent
 	@$(MAKE) integration
 	@$(MAKE) e2e
 
 ##@ The inner loop (below a minute)
 .PHONY: check lint types contracts unit agent logs
 check: venv ## Lint, types, contracts, unit tests, the agent's processes and real logs, side by side
-	@$(MAKE) -j3 --output-sync=target agent logs unit lint types contracts
+	@$(MAKE) -j2 --output-sync=target agent logs unit lint types contracts
 
 lint: venv ## ruff
 	@$(RUN)/ruff check .
