@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
+from tests.integration.operating import Operator, install_crd, least_privileged, running
 from tests.lab.kubectl import Kubectl
 
 
@@ -51,3 +52,18 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The operator as a process with the chart's own permissions; one for each test module."""
+    install_crd(kubectl)
+    folder = tmp_path_factory.mktemp("operator")
+    with running(Operator(least_privileged(kubectl, "default", folder), folder / "log")) as started:
+        yield started
+
+
+@pytest.fixture
+def here(operator: Operator, kubectl_here: Kubectl) -> Kubectl:
+    """kubectl in a namespace of its own, watched by the operator."""
+    return kubectl_here

@@ -1,31 +1,16 @@
 """The children of a resource on a real API server: made, mended, rolled, pruned, and never taken from anybody."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from deepseekserve import names
-from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
+from tests.integration.operating import Operator, eventually, resource
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.watch import Watch, condition, failed_with, is_true
 
 KINDS = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,controllerrevisions"
-
-
-@pytest.fixture(scope="module")
-def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    install_crd(kubectl)
-    folder = tmp_path_factory.mktemp("operator")
-    with running(Operator(least_privileged(kubectl, "default", folder), folder / "log")) as started:
-        yield started
-
-
-@pytest.fixture
-def here(operator: Operator, kubectl_here: Kubectl) -> Kubectl:
-    """kubectl in a namespace of its own, watched by the operator."""
-    return kubectl_here
 
 
 def children(kubectl: Kubectl, name: str) -> list[Object]:

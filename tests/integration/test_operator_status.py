@@ -13,10 +13,7 @@ from tests.integration.operating import (
     Pods,
     eventually,
     failing,
-    install_crd,
-    least_privileged,
     resource,
-    running,
     serving,
     starting,
 )
@@ -25,20 +22,6 @@ from tests.lab.watch import Predicate, Watch, condition, failed_with, is_current
 
 AWQ = {"engine": {"device": "CPU", "quantization": "AWQ"}}
 PROMPT_S = 5.0          # aims: 1.5 s to Ready, 3 s to a failure; this machine may be running ten other things
-
-
-@pytest.fixture(scope="module")
-def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    install_crd(kubectl)
-    folder = tmp_path_factory.mktemp("operator")
-    with running(Operator(least_privileged(kubectl, "default", folder), folder / "log")) as started:
-        yield started
-
-
-@pytest.fixture
-def here(operator: Operator, kubectl_here: Kubectl) -> Kubectl:
-    """kubectl in a namespace of its own, watched by the operator."""
-    return kubectl_here
 
 
 @pytest.fixture
