@@ -19,7 +19,7 @@ from deepseekserve import bundle, handlers, metrics, settings
 from deepseekserve.kube import Kube, KubeError, connect
 from deepseekserve.kube.kinds import SERVES
 from deepseekserve.leader import Lease
-from deepseekserve.logs import fields, set_up
+from deepseekserve.logs import fields, loop_errors, set_up
 from deepseekserve.observe import Agents, Cache, Watch
 from deepseekserve.observe.agents import session
 from deepseekserve.probes import probes
@@ -65,6 +65,7 @@ def main() -> int:
 
 async def run(chosen: Settings) -> int:
     """Stand by, lead, and let go of the lease."""
+    asyncio.get_running_loop().set_exception_handler(loop_errors)
     _end_on_signals()
     try:
         async with probes(chosen.http_port), connect() as kube:

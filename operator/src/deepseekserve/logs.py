@@ -3,6 +3,7 @@
 Beside the flow: every module logs through the standard library with `extra=fields(...)`; `__main__` sets it up.
 """
 
+import asyncio
 import json
 import logging
 import sys
@@ -39,3 +40,16 @@ def set_up(level: str) -> None:
     handler.setFormatter(KeyValues())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("deepseekserve").setLevel(level)
+
+
+def loop_errors(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The event loop's exception handler: what the loop says of generators that it closes at its end is no error.
+
+    A watch of kopf that is cancelled between two events leaves its generators suspended, one within another. The loop
+    then closes them in any order, and the outer one complains when the inner one was first. Only `shutdown_asyncgens`
+    reports with the key `asyncgen`; every other report keeps its traceback.
+    """
+    if "asyncgen" in context:
+        logging.getLogger(__name__).debug("closed a suspended generator", extra=fields(error=context.get("exception")))
+    else:
+        loop.default_exception_handler(context)
