@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab, bring_up, drop_namespace, fresh_namespace, model_volume
 from tests.lab.watch import Watch, serves
 
 DATA = Path(__file__).parent / "data"
+MEASURED: pytest.StashKey[list[Timings]] = pytest.StashKey()
 NAMESPACE = "dss-e2e"
 START_S = 300  # a start takes 20 to 40 s on two idle cores; the machines are shared
 
@@ -69,3 +71,17 @@ def served(kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[Watch]:
         watch.until(serves, timeout_s=START_S, what="Ready after its first start")
         yield watch
     kubectl("delete", "dss", name, "--wait=true")
+
+
+@pytest.fixture(scope="module")
+def timings(request: pytest.FixtureRequest) -> Timings:
+    """Collects what the module's constant TIMED names; the report stands at the end of the run's output."""
+    collected = Timings(request.module.TIMED)
+    request.config.stash.setdefault(MEASURED, []).append(collected)
+    return collected
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was measured: figures are reported, never asserted."""
+    for collected in config.stash.get(MEASURED, []):
+        terminalreporter.write_line(collected.report())

@@ -9,7 +9,7 @@ from tests.lab.kubectl import Kubectl, Object
 
 @dataclass
 class Timings:
-    """Seconds of one kind, with a one-line report."""
+    """Seconds of one kind, with a one-line report that ends the test run's output."""
 
     what: str
     seconds: list[float] = field(default_factory=list)
