@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deepseekserve.quantity import parse_quantity
 from tests.e2e.conftest import DATA, START_S, engine_pods, resource, toolbox
 from tests.e2e.timing import Timings, first_log_time
 from tests.lab.kubectl import Kubectl, Object, log_lines
@@ -151,6 +152,32 @@ def test_a_memory_limit_too_small_is_named_and_a_larger_one_serves(kubectl: Kube
     kubectl("delete", "dss", "starved")
 
 
+def test_pods_that_never_served_make_room_for_the_revision_that_cures_them(kubectl: Kubectl) -> None:
+    """The node holds one such pod and not two, so the surge of a rolling update alone would wait for ever."""
+    with Watch(kubectl, "wide") as watch:
+        memory = str(free_memory(kubectl) * 6 // 10)
+        kubectl.apply(resource("wide", model={"source": "pvc://models/nothing-here"}, resources={"memory": memory}))
+        watch.until(failed_with("ModelNotFound"), timeout_s=FAIL_S, what="ModelNotFound")
+        mark = watch.mark()
+        kubectl.patch("dss", "wide", {"spec": {"model": {"source": "pvc://models/tiny"}}})
+        watch.until(serves, timeout_s=START_S, what="Ready with the right folder", since=mark)
+    kubectl("delete", "dss", "wide")
+
+
+def free_memory(kubectl: Kubectl) -> int:
+    """Bytes of memory that no pod has asked for, on the one node."""
+    (node,) = kubectl.list("nodes")
+    pods = json.loads(kubectl("get", "pods", "--all-namespaces", "-o", "json"))["items"]
+    asked = [
+        container.get("resources", {}).get("requests", {}).get("memory", "0")
+        for pod in pods
+        if pod["status"]["phase"] in ("Pending", "Running")
+        for container in pod["spec"]["containers"]
+    ]
+    free = parse_quantity(node["status"]["allocatable"]["memory"]) - sum(map(parse_quantity, asked))
+    return int(free)
+
+
 SIGNALS = {
     "kill -9 of the engine core while serving": ("SIGKILL", "EngineCore", "EngineCoreDied"),
     "kill -9 of the server while serving": ("SIGKILL", "serve", "Unknown"),
@@ -167,13 +194,22 @@ def test_a_serving_engine_that_dies_or_hangs_is_explained_and_comes_back_by_itse
     word: str,
     reason: str,
 ) -> None:
+    fresh_pod(kubectl, served)
     mark = served.mark()
     signal_engine(kubectl, served.name, signal, word)
     seen = served.until(failed_with(reason), timeout_s=FAIL_S, what=reason, since=mark)
     assert condition(seen.object, "Ready")["status"] == "False"
     assert condition(seen.object, "Ready")["reason"] == reason
     assert seen.object["status"]["failure"]["message"]
-    served.until(serves, timeout_s=START_S, what="Ready again by itself", since=mark + 1)
+    served.until(serves, timeout_s=START_S, what="Ready again by itself", since=seen.index)
+
+
+def fresh_pod(kubectl: Kubectl, served: Watch) -> None:
+    """Another pod in the place of the one that serves: the kubelet's back-off grows with each restart of a pod."""
+    mark = served.mark()
+    kubectl("delete", "pod", "-l", f"deepseekserve.io/name={served.name}")
+    gone = served.until(lambda r: not is_true("Ready")(r), timeout_s=60, what="not Ready without its pod", since=mark)
+    served.until(serves, timeout_s=START_S, what="Ready with another pod", since=gone.index)
 
 
 def signal_engine(kubectl: Kubectl, name: str, signal: str, word: str) -> None:

@@ -17,10 +17,11 @@ Predicate = Callable[[Object], object]
 
 @dataclass(frozen=True)
 class Seen:
-    """One state of the object and when it arrived here (seconds, wall clock)."""
+    """One state of the object, when it arrived here (seconds, wall clock), and how many came before it."""
 
     at: float
     object: Object
+    index: int
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Watch:
     def _read(self, stream: IO[bytes]) -> None:
         for item in objects(stream):
             with self._changed:
-                self.seen.append(Seen(time.time(), item))
+                self.seen.append(Seen(time.time(), item, len(self.seen)))
                 self._changed.notify_all()
 
     def until(self, holds: Predicate, *, timeout_s: float, what: str, since: int = 0) -> Seen:
