@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.timing import Timings
+from tests.e2e.timing import Timings, completion_to_ready
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab, bring_up, drop_namespace, fresh_namespace, model_volume
 from tests.lab.watch import Watch, serves
@@ -63,21 +63,32 @@ def engine_pods(kubectl: Kubectl, name: str) -> list[Object]:
 
 
 @pytest.fixture(scope="module")
-def served(kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[Watch]:
+def served(kubectl: Kubectl, readied: Timings, request: pytest.FixtureRequest) -> Iterator[Watch]:
     """A resource that serves the tiny model, watched since its creation; one for each test module."""
     name = request.module.__name__.rpartition("test_")[2].replace("_", "-")
     with Watch(kubectl, name) as watch:
         kubectl.apply(resource(name))
         watch.until(serves, timeout_s=START_S, what="Ready after its first start")
+        readied.add(completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], watch))
         yield watch
     kubectl("delete", "dss", name, "--wait=true")
 
 
-@pytest.fixture(scope="module")
-def timings(request: pytest.FixtureRequest) -> Timings:
-    """Collects what the module's constant TIMED names; the report stands at the end of the run's output."""
-    collected = Timings(request.module.TIMED)
-    request.config.stash.setdefault(MEASURED, []).append(collected)
+@pytest.fixture(scope="session")
+def told(request: pytest.FixtureRequest) -> Timings:
+    """From an engine's decisive line to the condition that carries its reason."""
+    return measured(request.config, "decisive line to condition (aim: p95 below 3 s)")
+
+
+@pytest.fixture(scope="session")
+def readied(request: pytest.FixtureRequest) -> Timings:
+    """From an engine's first completion to Ready=True."""
+    return measured(request.config, "completion to Ready=True (aim: p95 below 1.5 s)")
+
+
+def measured(config: pytest.Config, what: str) -> Timings:
+    collected = Timings(what)
+    config.stash.setdefault(MEASURED, []).append(collected)
     return collected
 
 

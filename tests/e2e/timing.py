@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.lab.kubectl import Kubectl, Object
+from tests.lab.watch import Watch, is_true
 
 
 @dataclass
@@ -16,6 +17,12 @@ class Timings:
 
     def add(self, seconds: float) -> None:
         self.seconds.append(seconds)
+
+    def add_since(self, kubectl: Kubectl, pod: Object, words: str, at: float) -> None:
+        """Add the time from the last line with these words to `at`; nothing when the kubelet no longer has that log."""
+        before = [t for t in log_times(kubectl, pod, words) if t <= at]
+        if before:
+            self.add(at - before[-1])
 
     def report(self) -> str:
         if not self.seconds:
@@ -39,6 +46,9 @@ def log_times(kubectl: Kubectl, pod: Object, words: str) -> list[float]:
     return times
 
 
-def first_log_time(kubectl: Kubectl, pod: Object, words: str) -> float:
-    """Time of the first line of a pod's log that holds `words`; raises IndexError without one."""
-    return log_times(kubectl, pod, words)[0]
+def completion_to_ready(kubectl: Kubectl, pod: Object, watch: Watch) -> float:
+    """Seconds from the first completion in the engine's own access log to the first state with Ready=True."""
+    completed = log_times(kubectl, pod, '"POST /v1/completions HTTP/1.1" 200')
+    assert completed, "no completion in the engine's own access log"
+    first = next(state for state in watch.seen if is_true("Ready")(state.object))
+    return first.at - completed[0]

@@ -1,0 +1,73 @@
+"""Broken files of a model, on the real engine: a typed reason, and Ready once the file is mended, nothing else touched.
+
+The resources start, fail, and come back side by side: each waits for itself, and the tests only for what they check.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.e2e.cases import FAIL_S, Case, assert_told_well
+from tests.e2e.conftest import START_S, engine_pods, resource, toolbox
+from tests.e2e.timing import Timings
+from tests.lab.kubectl import Kubectl
+from tests.lab.watch import Watch, condition, failed_with, serves
+
+CASES = {
+    "truncated weights": Case("CorruptModel", {"model": {"source": "pvc://models/truncated"}}, "safetensors"),
+    "empty weights": Case("CorruptModel", {"model": {"source": "pvc://models/empty"}}, "safetensors"),
+    "a Git LFS pointer for weights": Case("CorruptModel", {"model": {"source": "pvc://models/pointer"}}, "safetensors"),
+    "an unreadable file": Case(
+        "PermissionDenied", {"model": {"source": "pvc://models/unreadable"}}, "No such file or directory"
+    ),
+}
+MEND = """
+import os, shutil, sys
+target = sys.argv[1] + "/model.safetensors"
+os.chmod(target, 0o644)
+shutil.copyfile("/models/tiny/model.safetensors", target)
+"""
+Watches = dict[str, Watch]
+
+
+def folder(case: Case) -> str:
+    source: str = case.edit["model"]["source"]
+    return source.removeprefix("pvc://models/")
+
+
+@pytest.fixture(scope="module")
+def broken(kubectl: Kubectl) -> Iterator[Watches]:
+    """One resource for each broken copy of the model, by the name of its folder; all applied at once."""
+    names = [folder(case) for case in CASES.values()]
+    with ExitStack() as stack:
+        watches = {name: stack.enter_context(Watch(kubectl, name)) for name in names}
+        kubectl.apply(*(resource(folder(case), **case.edit) for case in CASES.values()))
+        yield watches
+        kubectl("delete", "dss", *names)
+
+
+@pytest.fixture(scope="module")
+def mended(kubectl: Kubectl, broken: Watches) -> Watches:
+    """The same resources, once each has failed and its file was replaced by the good one."""
+    for case in CASES.values():
+        broken[folder(case)].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
+    for name in broken:
+        toolbox(kubectl, MEND, f"/models/{name}")
+    return broken
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_broken_file_is_explained(kubectl: Kubectl, broken: Watches, told: Timings, case: Case) -> None:
+    name = folder(case)
+    seen = broken[name].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
+    told.add_since(kubectl, engine_pods(kubectl, name)[-1], case.decisive, seen.at)
+    assert_told_well(seen.object["status"], case)
+    ready = condition(seen.object, "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", case.reason)
+    assert not [s for s in broken[name].seen if condition(s.object, "Ready").get("status") == "True"]
+
+
+@pytest.mark.parametrize("name", [folder(case) for case in CASES.values()])
+def test_it_serves_once_the_file_is_mended(mended: Watches, name: str) -> None:
+    mended[name].until(serves, timeout_s=START_S, what="Ready with the mended file, nothing else touched")
