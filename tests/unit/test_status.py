@@ -334,6 +334,37 @@ def test_a_revision_that_has_served_is_not_given_up() -> None:
     assert wanted_replicas(SUBJECT, decided(exhausted(), previous=serving())) == 1
 
 
+def test_a_revision_that_has_served_waits_for_no_edit_when_it_runs_out_of_memory() -> None:
+    full = report("dying", failure=replace(INVALID, reason=Reason.CUDA_OUT_OF_MEMORY))
+    crashed = decided(pod("running-again", report=full), previous=serving())
+    assert failure_of(crashed) is Reason.CUDA_OUT_OF_MEMORY
+    assert truths(crashed) == {"Ready": False, "Reconciling": True, "Stalled": False, "Degraded": False}
+    assert condition(crashed, "Reconciling").reason == "Retrying"
+    again = later(60, pod("running-again", restarts=9), previous=crashed)
+    assert (truths(again)["Reconciling"], truths(again)["Stalled"]) == (True, False)
+
+
+def test_a_revision_of_which_one_pod_serves_waits_for_no_edit_though_it_was_never_complete() -> None:
+    two = replace(SUBJECT, replicas=2)
+    status = decided(pod("ready"), exhausted(name="tiny-b"), subject=two)
+    assert status.last_good_revision is None
+    assert truths(status) == {"Ready": True, "Reconciling": True, "Stalled": False, "Degraded": True}
+    assert wanted_replicas(two, status) == 2
+
+
+def test_giving_up_outlasts_one_of_two_pods_that_serves_on_its_way_out() -> None:
+    two = replace(SUBJECT, replicas=2)
+    halted = decided(exhausted(), subject=two)
+    status = later(1, pod("ready"), previous=halted, subject=two)
+    assert truths(status)["Stalled"]
+    assert wanted_replicas(two, status) == 0
+
+
+def test_a_good_revision_whose_spec_is_invalid_now_does_wait_for_an_edit() -> None:
+    status = decided(pod("terminated"), previous=serving(), finding=INVALID)
+    assert truths(status) == {"Ready": False, "Reconciling": False, "Stalled": True, "Degraded": False}
+
+
 def test_an_older_revision_that_never_served_delays_nothing() -> None:
     status = decided(pod("back-off"), current("back-off", restarts=3), subject=edited())
     assert wanted_replicas(edited(), status) == 0

@@ -5,12 +5,12 @@ Pure; part of status. lastTransitionTime moves only when a status flips; Reconci
 
 from typing import NamedTuple
 
-from deepseekserve.agent.reasons import PERMANENT, Phase, Reason
+from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Failure, Startup, Status
 from deepseekserve.facts import Facts
 from deepseekserve.facts.moments import rfc3339
 from deepseekserve.status.engine import DEGRADED_REASON, degradation
-from deepseekserve.status.failure import SCALED_TO_ZERO, serves_fully
+from deepseekserve.status.failure import SCALED_TO_ZERO, needs_edit, serves_fully
 from deepseekserve.status.subject import Subject
 
 _SUSPENDED = "No pods run: spec.suspended is true or spec.replicas is 0."
@@ -30,7 +30,7 @@ class Case(NamedTuple):
     @property
     def stalled(self) -> bool:
         """Only an edit of the spec can help."""
-        return self.failure is not None and self.failure.reason in PERMANENT
+        return self.halted or needs_edit(self.subject, self.previous, self.facts, self.failure)
 
     @property
     def settled(self) -> bool:

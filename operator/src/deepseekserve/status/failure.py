@@ -29,12 +29,24 @@ def failing(
 ) -> tuple[Failure | None, bool]:
     """The failure to show, and whether it is one after which nothing shall run until the spec is edited."""
     failure = _failure(subject, previous, facts, finding)
-    if failure is None or failure.reason in _OF_THE_SPEC or failure.reason not in PERMANENT:
+    if failure is None or failure.reason in _OF_THE_SPEC:
         return failure, False
-    if not is_halted(previous, subject) and not _is_hopeless(subject, previous, facts):
+    is_lost = needs_edit(subject, previous, facts, failure) and _is_hopeless(subject, previous, facts)
+    if not is_halted(previous, subject) and not is_lost:
         return failure, False
     message = failure.message.removesuffix(_HALT_NOTE)[:_LONGEST_MESSAGE - len(_HALT_NOTE)] + _HALT_NOTE
     return failure.model_copy(update={"message": message}), True
+
+
+def needs_edit(subject: Subject, previous: Status, facts: Facts, failure: Failure | None) -> bool:
+    """Tell whether only an edit can help: never a revision that has served, unless the spec itself is wrong.
+
+    What it failed of has worked before with the same template, so it may work again when the kubelet has restarted it.
+    """
+    if failure is None or failure.reason not in PERMANENT:
+        return False
+    has_served = subject.revision == previous.last_good_revision or any(pod.ready for pod in facts.current)
+    return failure.reason in _OF_THE_SPEC or not has_served
 
 
 def is_halted(previous: Status, subject: Subject) -> bool:
@@ -87,7 +99,7 @@ def _written(finding: Finding, previous: Status, facts: Facts) -> Failure:
 
 
 def _is_hopeless(subject: Subject, previous: Status, facts: Facts) -> bool:
-    """Nothing serves, every pod of the current revision that has started is exhausted, and none has served before.
+    """Nothing serves, every pod of the current revision that has started is exhausted, and no good one is left.
 
     A pod of the last good revision is never given up: one that does not answer for a moment may do so again.
     """
