@@ -161,6 +161,56 @@ def test_phase_and_percent_never_go_back_during_one_start() -> None:
     assert smaller.startup == far.startup
 
 
+TWO = replace(SUBJECT, replicas=2)
+
+
+def loading(name: str, percent: int, **changes: object) -> PodFacts:
+    return pod("running", name=name, report=report("loading", percent=percent), **changes)
+
+
+def shown(status: Status) -> tuple[str | None, Phase | None, int | None]:
+    assert status.startup
+    return status.startup.pod, status.startup.phase, status.startup.percent
+
+
+@pytest.mark.parametrize(("silent", "telling"), [("a", "b"), ("b", "a")])
+def test_a_pod_whose_report_was_missed_is_not_taken_for_the_slowest(silent: str, telling: str) -> None:
+    assert shown(decided(pod("running", name=silent), loading(telling, 40), subject=TWO))[0] == telling
+
+
+def test_one_missed_report_of_either_of_two_pods_moves_nothing() -> None:
+    both = decided(loading("a", 60), loading("b", 41), subject=TWO)
+    assert shown(both) == ("b", Phase.LOADING_WEIGHTS, 40)
+    for a, b in (("running", 0), (None, 41), (None, 0)):
+        seen_a = pod("running", name="a") if a else loading("a", 60)
+        seen_b = loading("b", b) if b else pod("running", name="b")
+        assert later(1, seen_a, seen_b, previous=both, subject=TWO).startup == both.startup
+
+
+def test_when_the_slowest_serves_a_silent_pod_goes_on_from_there() -> None:
+    both = decided(loading("a", 60), loading("b", 41), subject=TWO)
+    silent = later(1, pod("running", name="a"), pod("ready", name="b"), previous=both, subject=TWO)
+    assert shown(silent) == ("a", Phase.LOADING_WEIGHTS, 40)
+    assert shown(later(2, loading("a", 61), pod("ready", name="b"), previous=silent, subject=TWO))[2] == 60
+
+
+def test_a_pod_that_tells_late_that_it_is_behind_does_not_send_the_percent_back() -> None:
+    ahead = decided(loading("a", 40), pod("running", name="b"), subject=TWO)
+    assert shown(later(1, loading("a", 46), loading("b", 5), previous=ahead, subject=TWO)) == (
+        "b", Phase.LOADING_WEIGHTS, 40)
+
+
+def test_a_container_that_was_restarted_begins_at_zero_beside_another_pod_too() -> None:
+    ahead = decided(loading("a", 40), loading("b", 60), subject=TWO)
+    starting = pod("running-again", name="b", report=report("starting"))
+    assert shown(later(1, loading("a", 46), starting, previous=ahead, subject=TWO)) == ("b", Phase.STARTING, 0)
+
+
+def test_another_revision_begins_at_zero_though_its_pods_are_older() -> None:
+    back = decided(loading("old", 10), previous=decided(current("running", report=report("loading")), subject=edited()))
+    assert shown(back)[2] == 10
+
+
 def test_the_expected_time_is_written_again_only_with_the_percent() -> None:
     far = decided(pod("running", report=report("loading")))
     same = later(7, pod("running", report=report("loading", percent=39)), previous=far)

@@ -11,19 +11,31 @@ from deepseekserve.diagnose import Progress, progress
 from deepseekserve.diagnose.progress import rank
 from deepseekserve.facts import Facts, PodFacts
 from deepseekserve.facts.moments import moment, rfc3339
+from deepseekserve.status.subject import Subject
 
 STEP_PERCENT = 5
 
 
-def startup(previous: Status, facts: Facts) -> Startup | None:
+def startup(subject: Subject, previous: Status, facts: Facts) -> Startup | None:
     """The slowest start of the current revision; None when none is under way."""
+    last = previous.startup if previous.current_revision == (subject.revision or None) else None
     if not facts.current:
-        return _of_no_pod(previous.startup, facts.now)
-    starts = [(pod, progress(pod, facts.now)) for pod in facts.starting]
+        return _of_no_pod(last, facts.now)
+    starts = [(pod, progress(pod, facts.now)) for pod in _heard(facts.starting, last)]
     if not starts:
         return None
     pod, slowest = min(starts, key=lambda start: (rank(start[1].phase), start[1].percent, start[0].name))
-    return _of_pod(pod, slowest, previous.startup, facts.now)
+    return _of_pod(pod, slowest, last, facts.now)
+
+
+def _heard(pods: tuple[PodFacts, ...], last: Startup | None) -> tuple[PodFacts, ...]:
+    """The pods whose stand is known, now or from last time: silence must not make another one the slowest."""
+    heard = tuple(pod for pod in pods if not _is_silent(pod) or (last and last.pod == pod.name))
+    return heard or pods
+
+
+def _is_silent(pod: PodFacts) -> bool:
+    return pod.running and not (pod.report and pod.report.phase)
 
 
 def _of_no_pod(last: Startup | None, now: datetime) -> Startup:
@@ -33,7 +45,7 @@ def _of_no_pod(last: Startup | None, now: datetime) -> Startup:
 
 
 def _of_pod(pod: PodFacts, seen: Progress, last: Startup | None, now: datetime) -> Startup:
-    before = last if last and _is_same_start(last, pod) else Startup()
+    before = last if last and _goes_on(last, pod) else Startup()
     phase, since = _forward(seen, before)
     percent = max(seen.percent // STEP_PERCENT * STEP_PERCENT, before.percent or 0)
     expected = rfc3339(seen.ready_at) if seen.ready_at else None
@@ -54,8 +66,14 @@ def _forward(seen: Progress, before: Startup) -> tuple[Phase, str | None]:
     return (Phase.STARTING, None) if seen.phase is Phase.SERVING else (seen.phase, seen.since)
 
 
-def _is_same_start(last: Startup, pod: PodFacts) -> bool:
-    if last.pod != pod.name:
+def _goes_on(last: Startup, pod: PodFacts) -> bool:
+    """Tell whether the status must not fall behind what it showed last: the pod's present start was under way then.
+
+    Another pod than the one shown was ahead of it, or had not answered yet. One whose container does not run would have
+    been the slowest, so its start is new.
+    """
+    is_shown = last.pod == pod.name
+    if not (is_shown or pod.running):
         return False
-    ended, since = moment(pod.ended.at) if pod.ended else None, moment(last.since or "")
-    return ended is None or (since is not None and since >= ended)
+    since, began = moment(last.since or ""), moment(pod.ended.at if pod.ended else pod.created)
+    return (is_shown and pod.ended is None) or began is None or (since is not None and since >= began)
