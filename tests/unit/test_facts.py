@@ -154,6 +154,11 @@ def test_pods_are_told_apart_by_revision_and_state() -> None:
     assert [p.name for p in seen.starting] == ["new"]
 
 
+def test_a_server_that_lapsed_is_told_apart_from_one_that_has_not_served_yet() -> None:
+    lapsed, deleted = pod("unready-after-a-restart"), pod("unready-after-a-restart", deleting=True)
+    assert facts(lapsed, deleted, pod("running-again"), pod("ready")).lapsed == (lapsed,)
+
+
 # Times
 
 def test_times_are_read_with_and_without_fractions_and_written_in_whole_seconds() -> None:

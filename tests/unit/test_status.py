@@ -257,6 +257,27 @@ def test_serving_is_for_the_pods_ready_condition_to_say() -> None:
     assert unready_again.phase is Phase.STARTING
 
 
+def test_a_server_that_does_not_answer_its_probe_is_no_start() -> None:
+    lapsed = pod("unready-after-a-restart", report=report("announced"))
+    status = decided(lapsed, previous=serving())
+    assert (status.phase, status.startup, status.failure) == (Phase.STARTING, None, None)
+    assert truths(status) == {"Ready": False, "Reconciling": True, "Stalled": False, "Degraded": False}
+    ready = condition(status, "Ready")
+    assert (ready.reason, ready.message) == (
+        "NotAnswering", "Served before, and does not answer its probe now: tiny-abc.")
+    assert condition(status, "Reconciling").reason == "NotAnswering"
+    beside = decided(lapsed, loading("b", 40), previous=serving(), subject=TWO)
+    assert shown(beside) == ("b", Phase.LOADING_WEIGHTS, 40)
+    assert condition(beside, "Ready").reason == "NotAnswering"
+    assert condition(beside, "Reconciling").reason == "LoadingWeights"
+
+
+def test_a_server_that_lapses_beside_one_that_serves_is_waited_for() -> None:
+    status = decided(pod("unready-after-a-restart", name="b"), pod("ready"), previous=serving(), subject=TWO)
+    assert (status.phase, status.startup) == (Phase.SERVING, None)
+    assert condition(status, "Reconciling").reason == "NotAnswering"
+
+
 def test_a_phase_without_a_time_of_its_own_keeps_the_one_at_which_it_was_first_seen() -> None:
     first = decided(pod("pulling"))
     assert first.startup

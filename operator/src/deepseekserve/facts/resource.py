@@ -38,8 +38,13 @@ class Facts:
 
     @property
     def starting(self) -> tuple[PodFacts, ...]:
-        """Pods of the current revision on their way to serve."""
+        """Pods of the current revision that do not serve, be it not yet or not now."""
         return tuple(pod for pod in self.current if pod.starting)
+
+    @property
+    def lapsed(self) -> tuple[PodFacts, ...]:
+        """Pods whose engine has served and does not answer its probe now, of any revision."""
+        return tuple(pod for pod in self.alive if pod.lapsed)
 
 
 def parse_refusal(deployment: Mapping[str, Any] | None, revision: str) -> Trouble | None:

@@ -54,4 +54,5 @@ def _phase(subject: Subject, facts: Facts, failure: Failure | None, starting: St
         return Phase.SERVING
     if failure:
         return Phase.FAILED
-    return (starting.phase if starting else None) or Phase.PENDING
+    # Without a start all pods have served before, and no phase is nearer to one that runs and does not answer.
+    return (starting.phase if starting else None) or Phase.STARTING

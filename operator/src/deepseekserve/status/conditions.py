@@ -14,6 +14,7 @@ from deepseekserve.status.failure import SCALED_TO_ZERO, needs_edit, serves_full
 from deepseekserve.status.subject import Subject
 
 _SUSPENDED = "No pods run: spec.suspended is true or spec.replicas is 0."
+_NOT_ANSWERING = "NotAnswering"
 
 
 class Case(NamedTuple):
@@ -82,6 +83,9 @@ def _ready(case: Case) -> Verdict:
         return Verdict("Ready", True, Phase.SERVING.value, f"Pods that serve the model: {number}.")
     if case.failure:
         return Verdict("Ready", False, case.failure.reason.value, case.failure.message)
+    if case.facts.lapsed:
+        pods = ", ".join(pod.name for pod in case.facts.lapsed)
+        return Verdict("Ready", False, _NOT_ANSWERING, f"Served before, and does not answer its probe now: {pods}.")
     phase = _phase(case)
     return Verdict("Ready", False, phase, f"No pod serves yet; the slowest one is in phase {phase}.")
 
@@ -107,6 +111,8 @@ def _reconciling(case: Case) -> Verdict:
 def _under_way(case: Case) -> Verdict:
     if case.startup:
         return Verdict("Reconciling", True, _phase(case), "Pods of the current revision are starting.")
+    if any(pod.lapsed for pod in case.facts.current):
+        return Verdict("Reconciling", True, _NOT_ANSWERING, "A pod that has served is waited for.")
     return Verdict("Reconciling", True, "Scaling", "The number of pods is not yet what the spec asks for.")
 
 

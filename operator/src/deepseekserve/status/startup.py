@@ -21,7 +21,8 @@ def startup(subject: Subject, previous: Status, facts: Facts) -> Startup | None:
     last = previous.startup if previous.current_revision == (subject.revision or None) else None
     if not facts.current:
         return _of_no_pod(last, facts.now)
-    starts = [(pod, progress(pod, facts.now)) for pod in _heard(facts.starting, last)]
+    starting = tuple(pod for pod in facts.starting if not pod.lapsed)          # a server that lapses starts nothing
+    starts = [(pod, progress(pod, facts.now)) for pod in _heard(starting, last)]
     if not starts:
         return None
     pod, slowest = min(starts, key=lambda start: (rank(start[1].phase), start[1].percent, start[0].name))
