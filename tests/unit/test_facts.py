@@ -8,7 +8,7 @@ import pytest
 
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.facts import Fix, Trouble, parse_message, parse_pod, parse_refusal, parse_report
-from deepseekserve.facts.moments import moment, rfc3339, seconds_since
+from deepseekserve.facts.moments import micro_time, moment, rfc3339, seconds_since
 from tests.unit.seen import HASH, NOW, deployment, facts, pod, raw_pod, raw_report, report
 
 # Pods
@@ -167,6 +167,11 @@ def test_times_are_read_with_and_without_fractions_and_written_in_whole_seconds(
     assert moment("2026-11-24T13:00:00.25+01:00") == datetime(2026, 11, 24, 12, 0, 0, 250000, tzinfo=UTC)
     assert rfc3339(datetime(2026, 11, 24, 12, 0, 0, 999999, tzinfo=UTC)) == "2026-11-24T12:00:00Z"
     assert moment("") is None
+
+
+def test_leases_and_events_want_microseconds() -> None:
+    assert micro_time(datetime.fromisoformat("2026-11-24T13:00:00.25+01:00")) == "2026-11-24T12:00:00.250000Z"
+    assert micro_time(datetime(2026, 11, 24, 12, tzinfo=UTC)) == "2026-11-24T12:00:00.000000Z"
 
 
 def test_an_age_is_in_seconds_or_unknown() -> None:

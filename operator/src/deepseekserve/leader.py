@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from deepseekserve import metrics, names
+from deepseekserve.facts.moments import micro_time
 from deepseekserve.kube import AlreadyExists, Conflict, Key, Kube, KubeError, NotFound, Object
 from deepseekserve.kube.kinds import LEASES
 from deepseekserve.logs import fields
@@ -139,7 +140,7 @@ class Lease:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return micro_time(datetime.now(UTC))
 
 
 def _end(why: str) -> NoReturn:

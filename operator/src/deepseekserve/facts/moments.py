@@ -1,6 +1,6 @@
 """Turns RFC 3339 text into moments and back; Kubernetes writes whole seconds, agents may write fractions.
 
-Pure; used by diagnose, status and reconcile.
+Pure; used by diagnose, status, reconcile and leader.
 """
 
 from datetime import UTC, datetime
@@ -18,6 +18,11 @@ def moment(text: str) -> datetime | None:
 def rfc3339(at: datetime) -> str:
     """Write a time in UTC with whole seconds, as Kubernetes does."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def micro_time(at: datetime) -> str:
+    """Write a time in UTC with microseconds: Kubernetes' MicroTime, which Leases and Events want."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def seconds_since(text: str, now: datetime) -> float | None:

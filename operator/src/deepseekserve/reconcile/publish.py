@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from deepseekserve import metrics, names
 from deepseekserve.api import Status
-from deepseekserve.facts.moments import seconds_since
+from deepseekserve.facts.moments import micro_time, seconds_since
 from deepseekserve.kube import Kube, KubeError, NotFound, Object, key_of
 from deepseekserve.kube.kinds import EVENTS, SERVES
 from deepseekserve.logs import fields
@@ -69,7 +69,7 @@ def _event(serve: Object, note: Note, identity: str) -> Object:
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
         "metadata": {"namespace": metadata["namespace"], "name": f"{metadata['name']}.{time.time_ns():x}"},
-        "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": micro_time(datetime.now(UTC)),
         "reportingController": names.FIELD_MANAGER,
         "reportingInstance": identity[:128],
         "type": note.type,
