@@ -3,7 +3,8 @@
 An engine that fails writes many errors: the cause, wrappers around it, and echoes from processes that lose their
 partner. Each error has the weight of its signature (`signatures.Weight`); the heaviest wins, and among equals the
 earliest, which is the root cause in the process that failed first. An error that no signature knows weighs as much as
-"was killed" does, so that it is never outvoted by a wrapper. What was logged before the engine served is forgotten
+"was killed" does, so that it is never outvoted by a wrapper. An error that a program has caught and logged on its way
+is only a suspicion, and none once the start has moved on. What was logged before the engine served is forgotten
 once it serves; from then on only the engine's own words for its death open a case, never what a request brought with
 it.
 """
@@ -29,6 +30,9 @@ _ENGINE_SOURCE = re.compile(
 _WORD_OF_DEATH = re.compile(
     r"(?:[\w.]+\.)?\w*(?:DeadError\b|Engine|AsyncLLM|Background|slurmstepd)"
     r"|RuntimeError\('Engine process|\[shutdown\] MPClient: engine core exited")
+# Above a logged traceback: the process that says so does not go on.
+_DYING = re.compile(r"\w*(?:EngineCore|WorkerProc)\w* (?:failed|encountered a fatal|hit an exception)"
+                    r"|Error executing method|Exception in worker")
 _LAST_WORD = re.compile(r"Engine core initialization failed|Engine process failed to start|: error: ")
 
 
@@ -51,11 +55,16 @@ class Cause:
         return min(self.signature.weight, Weight.LIKELY) if self.finding.source == "torch" else self.signature.weight
 
     @property
+    def ends_process(self) -> bool:
+        """Tell whether its traceback is that of a process that ends of it, and not one that was caught and logged."""
+        return self.finding.uncaught or _DYING.match(self.finding.headline) is not None
+
+    @property
     def is_certain(self) -> bool:
         """Tell whether this ends the start for sure, although the engine may still be running."""
         if _LAST_WORD.search(self.finding.text):
             return True
-        return self.weight is Weight.ROOT and self.finding.in_traceback
+        return self.weight is Weight.ROOT and self.finding.in_traceback and self.ends_process
 
     def weigh(self) -> None:
         """Look the error up, again after it has grown by a line; a known cause only gains values."""
@@ -94,6 +103,11 @@ class Causes:
             self._all, self._lookups = [], 0
         else:
             self._all = [c for c in self._all if c.signature is not None and c.finding.source != "torch"]
+            self.outlive()
+
+    def outlive(self) -> None:
+        """Forget the errors that were caught and logged: the start has moved on since."""
+        self._all = [c for c in self._all if c.ends_process or not c.finding.in_traceback]
 
     def note(self, finding: Finding, phase: Phase, at: float, offset: int) -> None:
         """Take a Finding, or another line of one, into account."""
@@ -101,6 +115,8 @@ class Causes:
             return
         cause = next((c for c in reversed(self._all) if c.finding is finding), None)
         if cause is None:
+            if len(finding.lines) > 1:
+                return                      # another line of what has been forgotten
             cause = Cause(finding, phase, at, offset)
             self._make_room()
             self._all.append(cause)

@@ -58,6 +58,7 @@ class LogReader:
         self._pulse = Pulse(now)
         self._evidence = Evidence(STATEMENT)
         self._causes = Causes()
+        self._reached = (self.phase, self.percent)
         self._stopping = False
         self._count = 0
         self._bytes = 0
@@ -110,10 +111,11 @@ class LogReader:
     def tick(self, now: float) -> None:
         """Let time pass without output; only needed to see a silent download as such."""
         self._phases.tick(now)
+        self._reached = (self.phase, self.percent)
 
     def feed(self, data: bytes, now: float) -> None:
         """Read the next bytes, however they are cut."""
-        self._phases.tick(now)
+        self.tick(now)
         whole = self._lines.feed(data)
         if whole:
             self._pulse.feel(whole, now)
@@ -122,6 +124,7 @@ class LogReader:
             self._bytes += len(whole)
         if not self.serving_announced and self._lines.may_be_bar:
             self._phases.see_bar(decode(self._lines.rest), now)
+            self._heed_progress()
 
     def failure(self, end: ExitInfo | None) -> Failure | None:
         """Judge. `end` None: it still runs, so only what is certain to be fatal. Else the log is complete."""
@@ -174,11 +177,17 @@ class LogReader:
             self._causes.note(finding, self.phase, now, offset)
 
     def _read_start(self, one: Record, now: float) -> None:
-        before = self.phase
         self._phases.see(one, now)
         self._facts.see(one)
-        if self.phase is not before:
+        self._heed_progress()
+
+    def _heed_progress(self) -> None:
+        """Let go of errors that the start has survived; a guessed download (`tick`) shows no survival."""
+        (phase, percent), self._reached = self._reached, (self.phase, self.percent)
+        if self.phase is not phase:
             self._causes.advance(self.phase)
+        elif self.percent > percent:
+            self._causes.outlive()
 
     def _failure(self, reason: Reason, cause: Cause) -> Failure:
         text = cause.finding.text

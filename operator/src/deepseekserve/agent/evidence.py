@@ -28,6 +28,8 @@ _ARGPARSE = re.compile(r"(?:[\w.-]+ ?){1,3}: error: ")
 _NOT_FATAL = re.compile(r"Exception ignored in|Task exception was never retrieved|Future exception was never retrieved"
                         r"|Exception in thread .{0,80}usage")
 _DEATH = re.compile(r"engine core exited unexpectedly")       # vLLM 0.32 says it as a warning
+# Where the traceback of an error begins that nobody has caught: at the outermost frame of a process.
+_OUTERMOST = re.compile(r"in (?:<module>|_bootstrap\b|_run_module_as_main\b)")
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 _NOISE = re.compile(
     r"nanobind:|resource_tracker:|warnings\.warn|^INFO:|For further information visit|\[Autotuner\]|^Dumping ")
@@ -44,6 +46,8 @@ class Finding:
     source: str = ""                # the logger's file, "" on bare stderr
     frames: tuple[str, ...] = ()    # the innermost lines of its traceback
     in_traceback: bool = False
+    uncaught: bool = False          # bare, and from the outermost frame on: its process ends of it
+    headline: str = ""              # what the logger said before the traceback
     lines: list[str] = field(default_factory=list)
 
     def extend(self, text: str) -> None:
@@ -60,6 +64,8 @@ class _Open:
     traceback: bool = False
     harmless: bool = False
     frames: list[str] = field(default_factory=list)
+    outermost: str = ""
+    headline: str = ""
     finding: Finding | None = None
     source: str = ""
 
@@ -92,6 +98,8 @@ class Evidence:
         if "Traceback (most recent call last)" in text:
             self._begin(state, record)
             return None
+        if state.finding is None and text.strip() and not text.strip().startswith(_CHAIN):
+            state.headline = text.strip()
         if _NOT_FATAL.match(text):
             state.harmless, state.finding, self._patience = True, None, 40
             return None
@@ -115,11 +123,11 @@ class Evidence:
                 del self._open[next(iter(self._open))]
             state = self._open[key] = _Open()
         if record.source != state.source:
-            state.finding, state.traceback, state.source = None, False, record.source
+            state.finding, state.traceback, state.source, state.headline = None, False, record.source, ""
         return state
 
     def _begin(self, state: _Open, record: Record) -> None:
-        state.traceback, state.frames, state.finding = True, [], None
+        state.traceback, state.frames, state.outermost, state.finding = True, [], "", None
         state.source = record.source
         self._patience = _TRACEBACK_LINES
 
@@ -130,7 +138,8 @@ class Evidence:
                 self._patience = 4
                 return None
             return self._found(state, record, text, line, traced=True)
-        if text and len(state.frames) < 2000:
+        if text:
+            state.outermost = state.outermost or text.strip()
             state.frames = [*state.frames[1 - _FRAMES:], text.strip()[:300]]
         return None
 
@@ -143,8 +152,11 @@ class Evidence:
             previous.extend(text)
             self._adjacent = previous
             return previous
-        finding = Finding(record.process, text.strip()[:TEXT_LIMIT], line, record.level, record.source,
-                          tuple(state.frames), traced, [record.text.lstrip()])
+        finding = Finding(
+            record.process, text.strip()[:TEXT_LIMIT], line, record.level, record.source, tuple(state.frames), traced,
+            uncaught=traced and not record.level and _OUTERMOST.search(state.outermost) is not None,
+            headline=state.headline, lines=[record.text.lstrip()],
+        )
         state.finding, state.frames = finding, []
         self._adjacent = finding
         self._patience = _CONTINUED_LINES * 2
