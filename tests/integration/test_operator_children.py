@@ -234,12 +234,32 @@ def test_an_invalid_spec_is_told_and_touches_nothing(here: Kubectl) -> None:
         watch.until(lambda r: "failure" not in r["status"], timeout_s=30, what="no failure", since=mark)
 
 
+AFFINITY = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+    "nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "In", "values": []}]}]}}}
+
+
+@pytest.mark.parametrize("wrong", [
+    {"engine": {"extraArgs": ["--max-model-len=5"]}, "suspended": True},          # seen by the operator
+    {"engine": {"extraArgs": ["--max-model-len=5"]}, "replicas": 0},
+    {"scheduling": {"affinity": AFFINITY}, "suspended": True},                    # seen by the API server
+])
+def test_what_shall_not_run_does_not_run_though_the_spec_is_invalid(here: Kubectl, wrong: Object) -> None:
+    before = made(here, "tiny")
+    with Watch(here, "tiny") as watch:
+        here.patch("dss", "tiny", {"spec": wrong})
+        until(here, "deployment", "tiny", "{.spec.replicas}", "0")
+        watch.until(failed_with("InvalidSpec"), timeout_s=30, what="InvalidSpec")
+        deployment = here.get("deployment", "tiny")
+        assert deployment
+        assert deployment["spec"] == before["spec"] | {"replicas": 0}
+        here.patch("dss", "tiny", {"spec": {
+            "engine": {"extraArgs": []}, "scheduling": {"affinity": None}, "suspended": False, "replicas": 1}})
+        until(here, "deployment", "tiny", "{.spec.replicas}", "1")
+
+
 def test_what_only_the_api_server_can_see_is_told_as_an_invalid_spec(here: Kubectl) -> None:
-    term = {"key": "zone", "operator": "In", "values": []}
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
-        "nodeSelectorTerms": [{"matchExpressions": [term]}]}}}
     with Watch(here, "odd") as watch:
-        here.apply(resource("odd", scheduling={"affinity": affinity}))
+        here.apply(resource("odd", scheduling={"affinity": AFFINITY}))
         seen = watch.until(failed_with("InvalidSpec"), timeout_s=30, what="InvalidSpec").object
     assert "affinity" in seen["status"]["failure"]["message"]
     assert is_true("Stalled")(seen)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from deepseekserve import engine
 from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
-from deepseekserve.apply import apply, prune
+from deepseekserve.apply import apply, prune, stop
 from deepseekserve.diagnose import diagnose
 from deepseekserve.kube import Key, Kube, KubeError, Object
 from deepseekserve.observe import Agents, Cache, observe
-from deepseekserve.reconcile.invalid import finding_of, last_subject
+from deepseekserve.reconcile.invalid import asks_for_none, finding_of, last_subject
 from deepseekserve.reconcile.pace import next_look
 from deepseekserve.reconcile.publish import Publisher
 from deepseekserve.reconcile.revisions import Revisions
@@ -60,15 +60,19 @@ class Reconciler:
         if outcome.complete:
             await self.revisions.mark_good(serve, status)
             await prune(self.kube, self.cache, raw, manifests, self.revisions.kept(serve, status))
+        elif replicas == 0:
+            await stop(self.kube, self.cache, raw)
         return 0 if wanted_replicas(subject, status) != replicas else next_look(facts, outcome)
 
     async def _tell_invalid(self, raw: Object, previous: Status, error: InvalidSpec) -> float | None:
-        """Say what is wrong with the spec, and what serves meanwhile; render and touch nothing."""
+        """Say what is wrong with the spec, and what serves meanwhile; render nothing, touch only what shall stop."""
         subject = last_subject(raw, previous, self.cache)
         key = Key(subject.namespace, subject.name)
         facts = await observe(self.cache, self.agents, key, subject.revision_hash, datetime.now(UTC))
-        status = decide(subject, previous, facts, finding_of(error))
+        status = decide(subject, previous, facts, finding_of(raw, error))
         await self.publisher.publish(raw, previous, status)
+        if asks_for_none(raw):
+            await stop(self.kube, self.cache, raw)
         return next_look(facts)
 
 

@@ -12,20 +12,28 @@ from deepseekserve.observe import Cache
 from deepseekserve.status import Subject
 
 
-def finding_of(error: InvalidSpec) -> Finding:
+def asks_for_none(raw: Object) -> bool:
+    """Tell whether no pods shall run: this is obeyed whatever else is wrong with the spec."""
+    spec = raw.get("spec") or {}
+    return spec.get("suspended") is True or spec.get("replicas") == 0
+
+
+def finding_of(raw: Object, error: InvalidSpec) -> Finding:
     """Say what is wrong; the message names the field and the next step."""
-    return Finding(Reason.INVALID_SPEC, str(error), "Edit the spec as the message says; what serves is left as it is.")
+    meanwhile = "no pods run, since it asks for none" if asks_for_none(raw) else "what serves is left as it is"
+    return Finding(Reason.INVALID_SPEC, str(error), f"Edit the spec as the message says; {meanwhile}.")
 
 
 def last_subject(raw: Object, previous: Status, cache: Cache) -> Subject:
-    """What was asked for before: the last revision, with the number of pods that its Deployment has."""
+    """What was asked for before: the last revision, with the number of pods that its Deployment has, or none."""
     key = key_of(raw)
     deployment = cache.child(DEPLOYMENTS, key, key.name)
+    replicas = deployment["spec"]["replicas"] if deployment else 1
     return Subject(
         name=key.name,
         namespace=key.namespace,
         generation=raw["metadata"]["generation"],
-        replicas=deployment["spec"]["replicas"] if deployment else 1,
+        replicas=0 if asks_for_none(raw) else replicas,
         revision=previous.current_revision or "",
         model=previous.model or "",
     )
