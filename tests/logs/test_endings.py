@@ -188,9 +188,23 @@ def test_prompts_do_not_reach_the_excerpt_of_a_sudden_end() -> None:
     reader = LogReader()
     reader.feed(
         SERVING + b"(APIServer pid=7) INFO 11-21 21:44:46 [logger.py:39] Received request: prompt: 'my secret'\n"
-        b"something odd at the end\n",
+        b"(APIServer pid=7) ERROR 11-21 21:44:46 [serving.py:274] ValueError: my secret is no JSON\n"
+        b"ERROR:    Exception in ASGI application\nTraceback (most recent call last):\nTemplateError: my\nsecret\n"
+        b"(EngineCore pid=2) INFO 11-21 21:44:46 [x.py:1] my secret\n"
+        b"(EngineCore pid=2) something odd at the end\n[rank0]:[E1121 21:44:46.0 1 nccl.cpp:8] watchdog\n",
         1.0,
     )
     failure = reader.failure(ExitInfo(signal=9))
     assert failure is not None
-    assert failure.lines == ("something odd at the end",)
+    assert failure.lines == (
+        "(EngineCore pid=2) something odd at the end", "[rank0]:[E1121 21:44:46.0 1 nccl.cpp:8] watchdog")
+
+
+def test_an_engine_seen_to_serve_is_read_so_whatever_its_log_says() -> None:
+    reader, error = LogReader(), b"vllm: error: jinja2.exceptions.TemplateError: a request's\n"
+    reader.feed(b"INFO 11-21 21:44:46 [x.py:1] starting\n", 1.0)
+    reader.serve(2.0)
+    reader.feed(error, 3.0)
+    assert (reader.serving_announced, reader.percent, reader.phase_since) == (True, 100, 2.0)
+    assert reader.failure(None) is None
+    assert reason(reader) is None

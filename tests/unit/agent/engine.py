@@ -35,6 +35,7 @@ class Plan:
     hang: bool = False                  # sleep after the log, with no server
     chat: int = 200
     completion: int = 200
+    error: str = ""                     # goes to the log with every inference request that fails
     health: int = 200
     requests: int = 0
     tokens: int = 0
@@ -102,6 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         chat = self.path == "/v1/chat/completions"
         status = PLAN.chat if chat else PLAN.completion
         if status != 200:
+            os.write(2, PLAN.error.encode())
             complaint = "default chat template is no longer allowed" if chat else "the model is broken"
             self.answer(status, {"error": {"message": complaint}})
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.agent.conftest import Start
-from tests.unit.agent.harness import LOGS, alive, engine, until
+from tests.unit.agent.harness import LOGS, QUICK, alive, engine, until
 
 
 @pytest.mark.parametrize(("script", "code"), [
@@ -117,3 +117,17 @@ def test_an_engine_killed_while_it_serves_is_typed_and_not_ready(start: Start) -
     assert report["phase"] == "Serving"
     assert report["failure"]["reason"] in ("Unknown", "HostOutOfMemory")
     assert "signal 9" in report["failure"]["message"]
+
+
+def test_an_engine_that_serves_without_having_said_so_is_not_judged_by_its_requests(start: Start) -> None:
+    prefix = "(APIServer pid=7) ERROR 11-21 21:44:46 [serving.py:274] "
+    lines = ("Error in preprocessing", "Traceback (most recent call last):", "jinja2.exceptions.TemplateError: secret")
+    error = "".join(f"{prefix}{line}\n" for line in lines) + "(EngineCore pid=8) ERROR of the engine's own\n"
+    agent = start(engine(announce=False, chat=400, error=error), limits={**QUICK, "unannounced_s": 0.5})
+    agent.until_ready()
+    until(lambda: "secret" in agent.err.read_text(), "the failed request in the log")
+    os.kill(agent.engine_pid(), signal.SIGKILL)
+    agent.wait()
+    failure = agent.report()["failure"]
+    assert failure["reason"] in ("Unknown", "HostOutOfMemory")
+    assert failure["logExcerpt"] == "(EngineCore pid=8) ERROR of the engine's own"

@@ -22,7 +22,7 @@ _LOOKUPS_LIMIT = 2000       # of one start: a flood of new errors must not keep 
 _STALE_S = 60.0             # while serving, an error so long before the death has nothing to do with it
 _STALE_BYTES = 1 << 20
 
-_ENGINE_PROCESS = re.compile(r"Engine|Worker|VllmWorker|RayWorker|ModelRunner|Executor|DPCoord|MQLLMEngine|VLLM::")
+ENGINE_PROCESS = re.compile(r"Engine|Worker|VllmWorker|RayWorker|ModelRunner|Executor|DPCoord|MQLLMEngine|VLLM::")
 _ENGINE_SOURCE = re.compile(
     r"(?:^|/)(?:core|core_client|async_llm|async_llm_engine|llm_engine|engine|client|utils|multiproc\w*|\w*executor\w*"
     r"|\w*worker\w*|\w*model_runner)(?:\.py)?:\d+$"
@@ -161,7 +161,7 @@ def _is_the_engines(finding: Finding) -> bool:
     """Tell whether an error logged while serving comes from the engine itself and not from a request."""
     if finding.text.startswith("slurmstepd:"):
         return True
-    by_engine = _ENGINE_PROCESS.match(finding.process) is not None
+    by_engine = ENGINE_PROCESS.match(finding.process) is not None
     if finding.process and not finding.level:
         return by_engine
     by_engine = by_engine or _ENGINE_SOURCE.search(finding.source) is not None

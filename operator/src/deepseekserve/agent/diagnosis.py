@@ -7,7 +7,7 @@ decides.
 
 from dataclasses import dataclass, replace
 
-from deepseekserve.agent.causes import Cause, Causes
+from deepseekserve.agent.causes import ENGINE_PROCESS, Cause, Causes
 from deepseekserve.agent.enginefacts import Facts
 from deepseekserve.agent.evidence import Evidence
 from deepseekserve.agent.interest import next_line
@@ -113,6 +113,11 @@ class LogReader:
         self._phases.tick(now)
         self._reached = (self.phase, self.percent)
 
+    def serve(self, now: float) -> None:
+        """Take the engine as serving: it has been seen to, although its log may not say so (log levels)."""
+        self._phases.serve(now)
+        self._heed_progress()
+
     def feed(self, data: bytes, now: float) -> None:
         """Read the next bytes, however they are cut."""
         self.tick(now)
@@ -210,9 +215,9 @@ class LogReader:
         return self.explain(Reason.UNKNOWN, message)
 
     def _last_lines(self) -> tuple[str, ...]:
-        """End of the log, without what requests may have left there."""
+        """End of the log; once requests may have left their texts there, only what the engine's own processes say."""
         lines = [decode(line) for line in self._tail.splitlines()[-4 * _LINES_LIMIT:]]
-        kept = [line for line in lines if line.strip() and not (self.serving_announced and _is_quiet(line))]
+        kept = [line for line in lines if line.strip() and (not self.serving_announced or _is_the_engines(line))]
         return tuple(kept[-_LINES_LIMIT:])
 
 
@@ -224,8 +229,9 @@ def _is_stopping(one: Record) -> bool:
     return one.level == "INFO" and one.text.startswith(_STOPPING)
 
 
-def _is_quiet(line: str) -> bool:
-    return record(line).level in QUIET or line.startswith("{")
+def _is_the_engines(line: str) -> bool:
+    one = record(line)
+    return one.level not in QUIET and (one.source == "torch" or ENGINE_PROCESS.match(one.process) is not None)
 
 
 def _failure(reason: Reason, advice: Advice, lines: tuple[str, ...]) -> Failure:

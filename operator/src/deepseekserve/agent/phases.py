@@ -139,6 +139,10 @@ class Phases:
         if since is not None and now - since >= SILENT_DOWNLOAD_S:
             self._reach(Phase.DOWNLOADING, since)
 
+    def serve(self, now: float) -> None:
+        """Take the last phase as reached, whatever the log has said."""
+        self._reach(Phase.SERVING, now)
+
     def _mark(self, mark: Mark, text: str, now: float) -> None:
         phase = mark.phase
         if model := _MODEL.search(text):

@@ -6,25 +6,24 @@ This thread alone writes the attributes; `supervisor` and the probes' pages read
 """
 
 import threading
-from collections.abc import Callable
 
 from deepseekserve.agent.canary import Canary
 from deepseekserve.agent.client import Answer, EngineClient, Unanswered
 from deepseekserve.agent.clock import Clock
 from deepseekserve.agent.completion import lacks_model
 from deepseekserve.agent.limits import Limits
+from deepseekserve.agent.reading import Reading
 from deepseekserve.agent.vitals import Load, read_load
 
 
 class Prober(threading.Thread):
     """Asks the engine: tightly around the moment that it becomes ready, gently before and after."""
 
-    def __init__(self, client: EngineClient, canary: Canary, announced: Callable[[], bool], clock: Clock,
-                 limits: Limits) -> None:
+    def __init__(self, client: EngineClient, canary: Canary, reading: Reading, clock: Clock, limits: Limits) -> None:
         super().__init__(name="prober", daemon=True)
         self._client = client
         self._canary = canary
-        self._announced = announced
+        self._reading = reading
         self._clock = clock
         self._limits = limits
         self._open_since: float | None = None
@@ -71,7 +70,7 @@ class Prober(threading.Thread):
     def _approach(self) -> float:
         """One step on the way to readiness; return the seconds until the next."""
         limits = self._limits
-        if not self._announced() and not self._answers_unannounced():
+        if not self._reading.is_announced(self._clock()) and not self._answers_unannounced():
             return limits.poll_s
         try:
             complaint = lacks_model(self._client, limits.request_s) or self._canary.complete()
@@ -99,6 +98,7 @@ class Prober(threading.Thread):
         return self.unannounced
 
     def _become_ready(self) -> None:
+        self._reading.serve()                     # before anything is asked whose failure the log could tell
         self.error = None
         self.proof_at = self.answered_at = self.ready_at = self._clock()
         self._canary.start()

@@ -76,6 +76,7 @@ class Reading(threading.Thread):
         self._clock = clock
         self._limits = limits
         self._joiner = Joiner(limits.line_bytes)
+        self._serves = False                           # set by `prober`, handed to the parser by this thread
         now = clock()
         self._beat = now                               # when this thread was last seen alive
         self._seen_bytes, self._seen_at = 0, now
@@ -90,6 +91,14 @@ class Reading(threading.Thread):
             self.view = replace(self.view, broken=True, failure=None)
             while self._copy.take(self._limits.health_s) is not None:
                 pass
+
+    def serve(self) -> None:
+        """Say, from any thread, that the engine has been seen to serve: all that it writes from now on is read so."""
+        self._serves = True
+
+    def is_announced(self, now: float) -> bool:
+        """Tell whether the log lets the engine be asked: it has said that it serves, or can no longer be read."""
+        return self.view.announced or self.is_broken(now)
 
     def is_broken(self, now: float) -> bool:
         """Tell whether the parser has raised, or is lost in something for too long."""
@@ -129,10 +138,16 @@ class Reading(threading.Thread):
     def _feed(self, data: bytes) -> None:
         for at in range(0, len(data), self._limits.feed_bytes):
             self._beat = self._clock()
+            self._hand_on(self._beat)
             self._log.feed(data[at:at + self._limits.feed_bytes], self._beat)
+
+    def _hand_on(self, now: float) -> None:
+        if self._serves and not self._log.serving_announced:
+            self._log.serve(now)
 
     def _publish(self) -> None:
         log, now = self._log, self._clock()
+        self._hand_on(now)
         log.tick(now)
         self._published = now
         self.view = View(

@@ -61,7 +61,7 @@ class Session:
         self._reading = Reading(parser(clock()), self._copy, clock, limits)
         client = EngineClient(options.engine_port, options.model, launch.key)
         self._canary = Canary(client, clock, timeout_s=2.0 * max(options.stall_seconds, limits.unresponsive_s))
-        self._prober = Prober(client, self._canary, self._is_announced, clock, limits)
+        self._prober = Prober(client, self._canary, self._reading, clock, limits)
         self._supervisor = Supervisor(child, self._prober, options.drain_seconds, clock, limits)
         self._watchdog = Watchdog(self._reading, self._prober, self._canary, limits, options.stall_seconds)
 
@@ -81,9 +81,6 @@ class Session:
             watchdog=self._watchdog, pumps=self._pumps, copy=self._copy, started_at=self._started_at,
             clock=self._clock, is_ready=self._is_ready, report=self._report_now,
         )
-
-    def _is_announced(self) -> bool:
-        return self._reading.view.announced or self._reading.is_broken(self._clock())
 
     def _flush(self) -> None:
         """Let the last of the log through and into the parser; nothing here may wait for ever."""
