@@ -74,6 +74,12 @@ def test_an_idle_engine_that_hangs_is_found_by_a_canary(start: Start) -> None:
     ended_as(agent, "EngineUnresponsive", "do not compute")
 
 
+def test_an_engine_that_hangs_in_the_agents_look_at_chat_is_found(start: Start) -> None:
+    agent = start(engine(mute_chat=True))
+    agent.until_ready()
+    ended_as(agent, "EngineUnresponsive", "do not compute")
+
+
 def test_an_engine_with_requests_that_do_not_move_is_unresponsive(start: Start) -> None:
     agent = start(engine(), limits={**QUICK, "idle_canary_s": 3600})
     agent.until_ready()
@@ -88,10 +94,24 @@ def test_a_health_check_that_keeps_failing_is_unresponsive(start: Start) -> None
     ended_as(agent, "EngineUnresponsive", "health check has failed")
 
 
+def test_an_engine_whose_completions_all_fail_is_unresponsive_and_not_hammered(start: Start) -> None:
+    agent = start(engine())
+    agent.until_ready()
+    before = len(agent.control()["asked"])
+    agent.control(completion=500)
+    until(lambda: agent.answers("/ready", 503), "unready before it is killed")
+    asked = [request for request in agent.control()["asked"][before:] if "/v1/completions" in request]
+    assert 1 <= len(asked) <= 4
+    ended_as(agent, "EngineUnresponsive", "(/v1/completions: HTTP 500: the model is broken)")
+
+
 LIVING: dict[str, dict[str, object]] = {
     "one long prefill: no token, but it computes": {"mute": True, "requests": 3, "burn": True},
     "nobody asks anything": {"requests": 0},
     "--disable-log-stats": {"metrics": False},
+    "the agent's own completion fails, others get tokens": {"completion": 500, "busy": True},
+    "under too much load": {"completion": 503},
+    "under too much load, says a proxy": {"completion": 429},
     "a process is stopped that is not needed": {"asked": []},
 }
 

@@ -39,12 +39,14 @@ class Plan:
     health: int = 200
     requests: int = 0
     tokens: int = 0
+    busy: bool = False                  # tokens come for others, more at each look at the metrics
     metrics: bool = True
     models: list[str] = field(default_factory=list)
     slow_end_s: float = 0.0             # time from SIGTERM to the end
     ignore_term: bool = False
     orphans: int = 0                    # children in sessions of their own that outlive us
     mute: bool = False                  # completions hang
+    mute_chat: bool = False             # chat hangs
     burn: bool = False                  # compute all the time
     children: int = 0                   # children in our own session
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -98,9 +100,9 @@ class Handler(BaseHTTPRequestHandler):
             self.infer()
 
     def infer(self) -> None:
-        if PLAN.mute:
-            time.sleep(FOREVER_S)
         chat = self.path == "/v1/chat/completions"
+        if PLAN.mute or (PLAN.mute_chat and chat):
+            time.sleep(FOREVER_S)
         status = PLAN.chat if chat else PLAN.completion
         if status != 200:
             os.write(2, PLAN.error.encode())
@@ -132,6 +134,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def metrics() -> str:
+    PLAN.tokens += PLAN.busy
     return (f'vllm:num_requests_running{{engine="0"}} {PLAN.requests}\nvllm:num_requests_waiting{{engine="0"}} 0\n'
             f'vllm:generation_tokens_total{{engine="0"}} {PLAN.tokens}\n')
 

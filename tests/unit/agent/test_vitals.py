@@ -16,6 +16,8 @@ WELL = Signs(answered_at=NOW - 1, failing_since=None, pending_since=None, proof_
              cpu_share=0.5, asleep=False)
 WAITING = replace(WELL, pending_since=NOW - 40, proof_at=NOW - 40)
 
+REFUSED = replace(WELL, refused_since=NOW - 40, complaint="HTTP 500: broken", cpu_share=0.01)
+
 
 def load(page: str) -> Load:
     found = read_load(page)
@@ -44,6 +46,11 @@ def test_the_mark_moves_with_every_sign_of_work(name: str) -> None:
 def test_the_mark_stands_still_when_only_the_server_moves() -> None:
     page = PAGE + 'process_cpu_seconds_total 99\nhttp_requests_total{handler="/"} 1\nvllm:request_success_total 5\n'
     assert load(page).mark == load(PAGE).mark
+
+
+def test_tokens_are_told_from_other_work() -> None:
+    assert load(PAGE + 'vllm:generation_tokens_total{engine="1"} 7\n').tokens == load(PAGE).tokens + 7
+    assert load(PAGE + 'vllm:prompt_tokens_total{engine="1"} 7\n').tokens == load(PAGE).tokens
 
 
 def test_sleep_mode_is_seen() -> None:
@@ -76,6 +83,13 @@ def test_a_value_that_is_no_number_counts_as_zero() -> None:
     (replace(WAITING, cpu_share=0.9, pending_since=NOW - 599, proof_at=0), None),
     (replace(WAITING, cpu_share=0.9, pending_since=NOW - 600, proof_at=0), "although the engine computes"),
     (replace(WAITING, cpu_share=0.01, proof_at=NOW - 1), None),
+    (replace(REFUSED, refused_since=NOW - 29), None),
+    (REFUSED, "no completion has succeeded for 40 seconds (HTTP 500: broken), and the engine's processes do not"),
+    (replace(REFUSED, stopped=True), "is stopped (SIGSTOP)"),
+    (replace(REFUSED, asleep=True), None),
+    (replace(REFUSED, cpu_share=0.9), None),
+    (replace(REFUSED, cpu_share=0.9, refused_since=NOW - 600), "although the engine computes"),
+    (replace(REFUSED, pending_since=NOW - 50, proof_at=0), "requests have waited for 50 seconds"),
 ])
 def test_an_engine_is_unresponsive(signs: Signs, words: str | None) -> None:
     said = unresponsive(signs, NOW, Limits().unresponsive_s, STALL_S)

@@ -5,10 +5,11 @@ Started by `prober` at the moment of readiness: looks once whether chat works, t
 
 import contextlib
 import threading
+from collections.abc import Callable
 
 from deepseekserve.agent.client import EngineClient, Unanswered
 from deepseekserve.agent.clock import Clock
-from deepseekserve.agent.completion import complete, lacks_chat
+from deepseekserve.agent.completion import Refusal, complete, lacks_chat
 
 
 class Canary(threading.Thread):
@@ -21,7 +22,10 @@ class Canary(threading.Thread):
         self._timeout_s = timeout_s          # beyond every verdict: a hung request must stay visible in `since`
         self._wanted = threading.Event()
         self.since: float | None = None      # when the request in flight was sent
+        self.asked_at = 0.0                  # when the last request ended, however it did
         self.proof_at = 0.0                  # when a completion last succeeded
+        self.refused_since: float | None = None      # completions have been answered since, and none has succeeded
+        self.refusal: Refusal | None = None          # the last of them
         self.completions = 0
         self.degraded: str | None = None     # why chat does not work
 
@@ -31,19 +35,27 @@ class Canary(threading.Thread):
 
     def run(self) -> None:
         """Look at chat once, then complete whenever asked."""
-        self.degraded = lacks_chat(self._client, self._timeout_s)
+        self._ask(self._look_at_chat)
         while True:
             self._wanted.wait()
-            self.since = self._clock()
-            with contextlib.suppress(Unanswered):            # a closed port is the health check's business
-                self.complete()
-            self.since = None
+            self._ask(self.complete)
             self._wanted.clear()
+
+    def _ask(self, request: Callable[[], object]) -> None:
+        self.since = self._clock()
+        with contextlib.suppress(Unanswered):                # a closed port is the health check's business
+            request()
+        self.since, self.asked_at = None, self._clock()
+
+    def _look_at_chat(self) -> None:
+        self.degraded = lacks_chat(self._client, self._timeout_s)
 
     def complete(self) -> str | None:
         """Ask for one token now; return the engine's complaint, None for success. Raises Unanswered."""
-        complaint = complete(self._client, self._timeout_s)
-        if complaint is None:
+        refusal, now = complete(self._client, self._timeout_s), self._clock()
+        if refusal is None:
             self.completions += 1
-            self.proof_at = self._clock()
-        return complaint
+            self.proof_at = now
+        self.refused_since = None if refusal is None or refusal.busy else self.refused_since or now
+        self.refusal = refusal
+        return refusal.complaint if refusal else None

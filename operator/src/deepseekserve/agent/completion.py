@@ -3,24 +3,35 @@
 Used by `prober` before it says ready and by `canary` afterwards. "Healthy" is not usable: only a completion is.
 """
 
+from dataclasses import dataclass
+
 from deepseekserve.agent.client import Answer, EngineClient, Unanswered
 
 # A base model has no chat template and a model may come without a tokenizer: text first, then a token's number.
 _PROMPTS: tuple[object, ...] = ("1", [1])
 _TRIES = 3
+_BUSY = (429, 503)              # what servers and proxies in them say under load: neither works nor is broken
 
 
-def complete(client: EngineClient, timeout_s: float) -> str | None:
-    """Ask for one token; return None when it came, else the engine's complaint. Raises Unanswered."""
-    complaint = ""
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is no completion: the engine's complaint, and whether it only says that it is busy."""
+
+    complaint: str
+    busy: bool = False
+
+
+def complete(client: EngineClient, timeout_s: float) -> Refusal | None:
+    """Ask for one token; return None when it came, else what came instead. Raises Unanswered."""
+    refusal = None
     for prompt in _PROMPTS:
         answer = client.post("/v1/completions", _request(client.model, {"prompt": prompt}), timeout_s)
         if answer.status == 200:
-            return None if _has_choice(answer) else "/v1/completions answered 200 without a completion"
-        complaint = f"/v1/completions: {answer.complaint()}"
+            return None if _has_choice(answer) else Refusal("/v1/completions answered 200 without a completion")
+        refusal = Refusal(f"/v1/completions: {answer.complaint()}", answer.status in _BUSY)
         if not 400 <= answer.status < 500:
             break
-    return complaint
+    return refusal
 
 
 def lacks_model(client: EngineClient, timeout_s: float) -> str | None:

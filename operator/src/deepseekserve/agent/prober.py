@@ -41,6 +41,7 @@ class Prober(threading.Thread):
         self.load_at = 0.0
         self.queued_since: float | None = None    # requests have run or waited since, without a break
         self.proof_at = 0.0                       # when work was last seen to move
+        self.tokens_at = 0.0                      # when tokens were last seen to come, whoever asked for them
 
     def is_ready(self, now: float) -> bool:
         """Tell whether the engine was usable once and answers now."""
@@ -137,5 +138,7 @@ class Prober(threading.Thread):
             return
         if self._last_load is None or load.mark != self._last_load.mark:
             self.proof_at = now
+        if self._last_load is None or load.tokens != self._last_load.tokens:
+            self.tokens_at = now
         self.load = self._last_load = load
         self.queued_since = (self.queued_since or now) if load.requests > 0 else None

@@ -27,7 +27,7 @@ class Watchdog:
         self._fatal_since: float | None = None
         self._looked_at = 0.0
         self._stopped = False
-        self._cpu_at_proof: tuple[float, float | None] = (0.0, None)     # proof_at, CPU seconds then
+        self._cpu_before: tuple[float, float | None] = (0.0, None)       # when doubt began, CPU seconds then
         self._cpu_s: float | None = None
         self.suspicion: str | None = None         # what an engine that may be dead fails to do: no new traffic
 
@@ -93,13 +93,18 @@ class Watchdog:
         prober, canary = self._prober, self._canary
         self._look_at_processes(now)
         proof_at = max(prober.proof_at, canary.proof_at)
-        if proof_at != self._cpu_at_proof[0]:
-            self._cpu_at_proof = (proof_at, self._cpu_s)
+        refused_since, refusal = canary.refused_since, canary.refusal
+        if refused_since is not None:
+            refused_since = max(refused_since, prober.tokens_at)
+        doubt_since = refused_since or proof_at
+        if doubt_since != self._cpu_before[0]:
+            self._cpu_before = (doubt_since, self._cpu_s)
         since = [t for t in (prober.queued_since, canary.since) if t is not None]
         return Signs(
             answered_at=prober.answered_at, failing_since=prober.failing_since, proof_at=proof_at,
             pending_since=min(since) if since else None, stopped=self._stopped, cpu_share=self._cpu_share(now),
             asleep=prober.load is not None and prober.load.asleep,
+            refused_since=refused_since, complaint=refusal.complaint if refusal else "",
         )
 
     def _look_at_processes(self, now: float) -> None:
@@ -109,13 +114,18 @@ class Watchdog:
             self._stopped, self._cpu_s = is_stopped(processes), cpu_seconds(processes)
 
     def _cpu_share(self, now: float) -> float | None:
-        since, before = self._cpu_at_proof
+        since, before = self._cpu_before
         if before is None or self._cpu_s is None or now <= since:
             return None
         return max(0.0, self._cpu_s - before) / (now - since)
 
     def _send_canary(self, signs: Signs, now: float) -> None:
-        """Ask for one token when a process is stopped, or when nothing has shown for long that the engine works."""
-        quiet = signs.pending_since is None and now - signs.proof_at >= self._limits.idle_canary_s
-        if not signs.asleep and (signs.stopped or quiet):
+        """Ask for one token when a process is stopped, or when nothing has shown for long that the engine works.
+
+        A refused one is asked again, whatever else moves: only a success, anybody's, speaks for the engine then.
+        """
+        pause_s = self._limits.health_s if signs.stopped else self._limits.idle_canary_s
+        quiet = signs.pending_since is None and now - signs.proof_at >= pause_s
+        doubtful = signs.stopped or quiet or signs.refused_since is not None
+        if doubtful and not signs.asleep and now - self._canary.asked_at >= pause_s:
             self._canary.send()

@@ -4,7 +4,8 @@ Pure: `prober` reads the page, `supervisor` the processes, and `unresponsive` ju
 * nothing answers HTTP for 30 s, or only errors do: dead, however busy it may be;
 * HTTP answers, but work waits and no token, cache block or request has moved for 30 s: dead if its processes are
   stopped or do not compute; while they do compute (one long prefill on a CPU shows nothing for minutes) it gets the
-  stall budget instead.
+  stall budget instead;
+* completions are answered, but none has succeeded for 30 s, and no token has come for anybody: the same two budgets.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from deepseekserve.agent.processes import Process
 
 _QUEUED = ("vllm:num_requests_running", "vllm:num_requests_waiting")
+_TOKENS = "vllm:generation_tokens_total"
 _MOVING = (
-    *_QUEUED, "vllm:prompt_tokens_total", "vllm:generation_tokens_total", "vllm:iteration_tokens_total_count",
+    *_QUEUED, "vllm:prompt_tokens_total", _TOKENS, "vllm:iteration_tokens_total_count",
     "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc", "vllm:num_preemptions_total",
 )
 IDLE_CPU_SHARE = 0.1           # engine processes that together use less of one core than this do not compute
@@ -23,10 +25,11 @@ _SLEEP = "vllm:engine_sleep_state"
 
 @dataclass(frozen=True)
 class Load:
-    """What one metrics page says: requests running and waiting, a mark that moves with work, sleep mode."""
+    """What one metrics page says: requests running and waiting, a mark that moves with work, tokens, sleep mode."""
 
     requests: float
     mark: tuple[float, ...]
+    tokens: float
     asleep: bool
 
 
@@ -42,7 +45,8 @@ def read_load(page: str) -> Load | None:
             sums[name] = sums.get(name, 0.0) + _value(line)
     if not any(name in sums for name in _QUEUED):
         return None
-    return Load(sum(sums.get(n, 0.0) for n in _QUEUED), tuple(sums.get(n, 0.0) for n in _MOVING), asleep)
+    mark = tuple(sums.get(name, 0.0) for name in _MOVING)
+    return Load(sum(sums.get(name, 0.0) for name in _QUEUED), mark, sums.get(_TOKENS, 0.0), asleep)
 
 
 def _value(sample: str) -> float:
@@ -57,7 +61,8 @@ class Signs:
     """What is known of a serving engine at one moment; times are seconds of the agent's clock.
 
     `pending_since`: since when work has waited without a break (a request, or a canary); None when there is none.
-    `proof_at`: when a sign of work was last seen. `cpu_share`: cores used by its processes since then, None unknown.
+    `proof_at`: when a sign of work was last seen. `refused_since`: since when each completion has been answered with a
+    `complaint`, and no token has come for anybody. `cpu_share`: cores used by its processes since then, None unknown.
     """
 
     answered_at: float
@@ -67,6 +72,8 @@ class Signs:
     stopped: bool
     cpu_share: float | None
     asleep: bool
+    refused_since: float | None = None
+    complaint: str = ""
 
 
 def unresponsive(signs: Signs, now: float, patience_s: float, stall_s: float) -> str | None:
@@ -81,15 +88,17 @@ def unresponsive(signs: Signs, now: float, patience_s: float, stall_s: float) ->
 
 def _motionless(signs: Signs, now: float, patience_s: float, stall_s: float) -> str | None:
     """Judge an engine that answers, by what its work does."""
-    idle = 0.0 if signs.pending_since is None else now - max(signs.pending_since, signs.proof_at)
-    if idle < patience_s:
+    waiting = 0.0 if signs.pending_since is None else now - max(signs.pending_since, signs.proof_at)
+    refused = 0.0 if signs.refused_since is None else now - signs.refused_since
+    if max(waiting, refused) < patience_s:
         return None
-    waits = f"requests have waited for {idle:.0f} seconds without a single token"
+    said = (f"requests have waited for {waiting:.0f} seconds without a single token" if waiting >= refused else
+            f"no completion has succeeded for {refused:.0f} seconds ({signs.complaint})")
     if signs.stopped:
-        return f"{waits}: a process of the engine is stopped (SIGSTOP)"
+        return f"{said}: a process of the engine is stopped (SIGSTOP)"
     if signs.cpu_share is not None and signs.cpu_share < IDLE_CPU_SHARE:
-        return f"{waits}, and the engine's processes do not compute"
-    return f"{waits}, although the engine computes" if idle >= max(stall_s, patience_s) else None
+        return f"{said}, and the engine's processes do not compute"
+    return f"{said}, although the engine computes" if max(waiting, refused) >= max(stall_s, patience_s) else None
 
 
 def is_stopped(processes: Sequence[Process]) -> bool:
