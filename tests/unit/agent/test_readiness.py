@@ -83,7 +83,18 @@ def test_a_model_without_a_chat_template_is_ready_and_degraded(start: Start) -> 
     agent.until_ready()
     degraded = until(lambda: agent.status()["degraded"], "degraded")
     assert "no chat template" in degraded
+    assert agent.status()["settled"] is True
     assert len(asked(agent, "/v1/chat/completions")) == 1
+
+
+def test_the_report_of_a_ready_engine_is_settled_once_chat_was_looked_at(start: Start) -> None:
+    agent = start(engine(mute_chat=True), limits={**QUICK, "unresponsive_s": 60})
+    agent.until_ready()
+    assert (agent.status()["settled"], agent.status()["degraded"]) == (False, None)
+    whole = start(engine())
+    whole.until_ready()
+    until(lambda: whole.status()["settled"], "settled")
+    assert whole.status()["degraded"] is None
 
 
 def test_the_agent_uses_the_key_and_cuts_a_line_end_off_it(start: Start) -> None:

@@ -32,6 +32,7 @@ def test_the_report_of_a_start_has_the_agreed_form() -> None:
         "failure": None,
         "exitCode": None,
         "degraded": None,
+        "settled": False,
     }
 
 

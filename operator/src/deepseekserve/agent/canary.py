@@ -27,7 +27,7 @@ class Canary(threading.Thread):
         self.refused_since: float | None = None      # completions have been answered since, and none has succeeded
         self.refusal: Refusal | None = None          # the last of them
         self.completions = 0
-        self.degraded: str | None = None     # why chat does not work
+        self.chat: str | None = None         # why chat does not work, "" when it does, None before that is known
 
     def send(self) -> None:
         """Ask for one completion; does nothing while one is in flight."""
@@ -48,7 +48,7 @@ class Canary(threading.Thread):
         self.since, self.asked_at = None, self._clock()
 
     def _look_at_chat(self) -> None:
-        self.degraded = lacks_chat(self._client, self._timeout_s)
+        self.chat = lacks_chat(self._client, self._timeout_s) or ""
 
     def complete(self) -> str | None:
         """Ask for one token now; return the engine's complaint, None for success. Raises Unanswered."""

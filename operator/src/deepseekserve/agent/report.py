@@ -33,6 +33,7 @@ class Standing:
     failed_at: float | None = None
     exit_code: int | None = None
     degraded: str | None = None
+    settled: bool = False           # `degraded` is known: what a ready engine's report says of it stays so
 
 
 def report(standing: Standing) -> dict[str, object]:
@@ -50,6 +51,7 @@ def report(standing: Standing) -> dict[str, object]:
         "failure": None if standing.failure is None else _failure(standing.failure, standing),
         "exitCode": standing.exit_code,
         "degraded": standing.degraded,
+        "settled": standing.settled,
     }
 
 

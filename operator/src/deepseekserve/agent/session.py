@@ -122,7 +122,7 @@ class Session:
         return self._report(self._supervisor.failure or (None if serves else self._reading.view.failure), None)
 
     def _report(self, failure: Failure | None, code: int | None) -> Mapping[str, object]:
-        now, view, prober = self._clock(), self._reading.view, self._prober
+        now, view, prober, chat = self._clock(), self._reading.view, self._prober, self._canary.chat
         self._failed_at = (self._failed_at or now) if failure else None
         notes = [*self._launch.notes, *_words(view.facts.get("notes"))]
         if prober.unannounced:
@@ -136,7 +136,8 @@ class Session:
             started_at=self._started_at, expected_seconds=None if been_ready else view.expected_seconds,
             ready=code is None and self._is_ready(),
             engine={**view.facts, "notes": notes} if notes else view.facts,
-            failure=failure, failed_at=self._failed_at, exit_code=code, degraded=self._canary.degraded,
+            failure=failure, failed_at=self._failed_at, exit_code=code,
+            degraded=chat or None, settled=chat is not None,
         ))
 
 
