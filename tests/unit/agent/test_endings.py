@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,13 @@ def test_a_fatal_line_shows_before_the_engine_has_ended_and_a_hanging_one_is_kil
     assert agent.status()["exitCode"] is None
     assert agent.wait() == 137
     assert agent.report()["failure"]["reason"] == "QuantizationMissingConfig"
+
+
+def test_a_failure_is_dated_when_it_was_found_and_not_when_somebody_first_asked(start: Start) -> None:
+    agent = start(engine(log=str(LOGS / "fail-quant-awq-on-plain.log"), until="\x00", hang=True),
+                  limits={**QUICK, "fatal_s": 3.0})
+    assert agent.wait() == 137
+    assert time.time() - datetime.fromisoformat(agent.report()["failure"]["at"]).timestamp() >= 3.0
 
 
 def test_a_termination_message_is_never_longer_than_4096_bytes(start: Start) -> None:

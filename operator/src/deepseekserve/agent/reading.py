@@ -29,6 +29,7 @@ class View:
     announced: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
     failure: Failure | None = None                # certain, although the engine may still be dying
+    failed_at: float | None = None                # when it was first certain
     phases: tuple[tuple[Phase, float], ...] = ()  # all so far, each with its beginning
     broken: bool = False                          # the parser has raised: nothing here will change any more
 
@@ -88,7 +89,7 @@ class Reading(threading.Thread):
         try:
             self._parse()
         except Exception:  # noqa: BLE001  a wrapper must never be the reason for an outage
-            self.view = replace(self.view, broken=True, failure=None)
+            self.view = replace(self.view, broken=True, failure=None, failed_at=None)
             while self._copy.take(self._limits.health_s) is not None:
                 pass
 
@@ -150,9 +151,10 @@ class Reading(threading.Thread):
         self._hand_on(now)
         log.tick(now)
         self._published = now
+        failure = log.failure(None)
         self.view = View(
             at=now, phase=log.phase, phase_since=log.phase_since, percent=log.percent, phases=log.phases,
             expected_seconds=log.expected_seconds(now), last_progress=log.last_progress,
             stall_factor=log.stall_budget_factor, announced=log.serving_announced, facts=log.facts,
-            failure=log.failure(None),
+            failure=failure, failed_at=(self.view.failed_at or now) if failure else None,
         )

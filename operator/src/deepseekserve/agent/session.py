@@ -52,7 +52,6 @@ class Session:
         self._limits = limits
         self._started_at = clock()
         self._oom_kills = oom_kills()
-        self._failed_at: float | None = None
         self._copy = Copy(limits.copy_bytes)
         self._pumps = tuple(
             Pump(_widened(pipe, limits), sink, self._copy, limits.chunk_bytes)
@@ -123,7 +122,7 @@ class Session:
 
     def _report(self, failure: Failure | None, code: int | None) -> Mapping[str, object]:
         now, view, prober, chat = self._clock(), self._reading.view, self._prober, self._canary.chat
-        self._failed_at = (self._failed_at or now) if failure else None
+        known_at = [at for at in (view.failed_at, self._supervisor.failed_at) if at is not None]
         notes = [*self._launch.notes, *_words(view.facts.get("notes"))]
         if prober.unannounced:
             notes.append("the log has not announced the server; its answers alone made it ready")
@@ -136,7 +135,7 @@ class Session:
             started_at=self._started_at, expected_seconds=None if been_ready else view.expected_seconds,
             ready=code is None and self._is_ready(),
             engine={**view.facts, "notes": notes} if notes else view.facts,
-            failure=failure, failed_at=self._failed_at, exit_code=code,
+            failure=failure, failed_at=min(known_at, default=now), exit_code=code,
             degraded=chat or None, settled=chat is not None,
         ))
 

@@ -67,6 +67,7 @@ class Supervisor:
         self.stage = Stage.RUNNING
         self.requested = False                   # we were asked to stop, and have told the engine so
         self.failure: Failure | None = None      # why the agent itself ended the engine
+        self.failed_at: float | None = None      # when it found that
         self.kill_failed = False                 # something has outlived SIGKILL
 
     def is_draining(self) -> bool:
@@ -109,6 +110,7 @@ class Supervisor:
         if self.stage is Stage.RUNNING:
             self.failure = _fenced(verdict, now)
             if self.failure is not None:
+                self.failed_at = now
                 self._kill()
         elif self.stage is Stage.LAME_DUCK and self._drain is not None:
             self._drain = self._drain.observe(self._prober.requests(now), now)
