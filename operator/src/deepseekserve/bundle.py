@@ -18,7 +18,7 @@ HASH_LENGTH = 10
 EPOCH = (1980, 1, 1, 0, 0, 0)          # the earliest time that a zip can carry
 ENTRY = "__main__.py"
 ENTRY_SOURCE = b"""\
-from deepseekserve.agent.main import run
+from deepseekserve.agent.__main__ import run
 
 run()
 """

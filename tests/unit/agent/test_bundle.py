@@ -53,6 +53,27 @@ def test_the_hash_moves_with_names_and_contents_only() -> None:
     assert len(bundle.build().hash) == 10
 
 
+STOPPED_EARLY = """
+import os, runpy, signal, sys
+
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "deepseekserve.agent.main":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Stop())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_stop_that_comes_while_it_is_being_imported_is_obeyed(zipapp: Path, tmp_path: Path) -> None:
+    options = ["--model", "m", "--port", str(free_port()), "--termination-log", str(tmp_path / "message")]
+    command = [*PYTHON, "-c", STOPPED_EARLY, str(zipapp), *options, "--", "sleep", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_it_runs_with_the_standard_library_alone(zipapp: Path, tmp_path: Path) -> None:
     message = tmp_path / "message"
     options = ["--model", "m", "--port", str(free_port()), "--termination-log", str(message)]

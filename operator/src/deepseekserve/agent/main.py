@@ -1,6 +1,6 @@
 """Turns the command line into a running engine with its agent around it, and the engine's end into ours.
 
-The zipapp's entry. Order: options, the probes' port, the engine's command, the engine, its session, the last report.
+Called by `__main__`. Order: options, the probes' port, the engine's command, the engine, its session, the last report.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from deepseekserve.agent import options, server, termination
 from deepseekserve.agent.diagnosis import Failure, LogReader
@@ -21,22 +20,17 @@ from deepseekserve.agent.processes import adopt_orphans, start
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.agent.report import Standing, report, termination_message
 from deepseekserve.agent.session import Parser, Session
-from deepseekserve.agent.supervisor import Signals
+from deepseekserve.agent.signals import Signals
 
 _SWITCH_S = 0.001            # the parser must not keep the pumps waiting for the interpreter for Python's usual 5 ms
 _ROOT = Path(__file__).parents[2]     # the zipapp, or the folder that holds the package
 
 
-def run() -> NoReturn:
-    """Run the agent on this process's own command line."""
-    sys.exit(main(sys.argv[1:], Limits()))
-
-
-def main(arguments: Sequence[str], limits: Limits, parser: Parser = LogReader) -> int:
-    """Run the engine to its end; return the exit code."""
+def main(arguments: Sequence[str], limits: Limits, parser: Parser = LogReader, signals: Signals | None = None) -> int:
+    """Run the engine to its end; return the exit code. `signals` holds those that came before us."""
     chosen = options.parse(arguments)
     sys.setswitchinterval(_SWITCH_S)
-    signals = Signals()
+    signals = signals or Signals()
     adopt_orphans()
     try:
         listener = server.listen(chosen.port)

@@ -26,7 +26,8 @@ from deepseekserve.agent.reading import Reading
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.agent.report import Standing, report
 from deepseekserve.agent.server import Server
-from deepseekserve.agent.supervisor import Signals, Supervisor, exit_code
+from deepseekserve.agent.signals import Signals
+from deepseekserve.agent.supervisor import Supervisor, exit_code
 from deepseekserve.agent.verdicts import Watchdog
 
 Parser = Callable[[float], LogReader]
