@@ -1,5 +1,6 @@
 """When a resource is looked at again without an event: only while something can change that no event tells."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -27,6 +28,10 @@ def test_an_engine_that_has_told_what_it_serves_is_left_in_peace() -> None:
 
 def test_an_engine_that_serves_and_has_told_nothing_is_asked_now_and_then() -> None:
     assert next_look(facts(pod("ready"))) == 10
+
+
+def test_an_engine_that_serves_and_has_not_told_all_is_asked_again() -> None:
+    assert next_look(facts(pod("ready", report=replace(report("serving"), settled=False)))) == 2
 
 
 def test_pods_of_an_older_revision_are_not_followed() -> None:

@@ -30,6 +30,7 @@ class AgentReport:
     engine: Mapping[str, Any]
     failure: Finding | None
     degraded: str                             # why a serving engine is not all that was asked for
+    settled: bool                             # it stays so while the engine serves; older agents do not say: true
 
 
 def parse_message(text: str) -> AgentReport | None:
@@ -54,6 +55,7 @@ def parse_report(raw: object) -> AgentReport | None:
         engine=engine if isinstance(engine, Mapping) else {},
         failure=_failure(raw.get("failure")),
         degraded=_text(raw.get("degraded")),
+        settled=raw.get("settled") is not False,
     )
 
 

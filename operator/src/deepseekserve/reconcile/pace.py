@@ -28,4 +28,8 @@ def _of_pod(pod: PodFacts, facts: Facts) -> float | None:
     if pod.unscheduled:
         age_s = seconds_since(pod.unscheduled.since, facts.now)
         return max(STARTING_S, GRACE_S - age_s) if age_s is not None and age_s < GRACE_S else None
-    return SILENT_S if pod.ready and not pod.report else None
+    if not pod.ready:
+        return None
+    if pod.report is None:
+        return SILENT_S
+    return None if pod.report.settled else WAITING_S
