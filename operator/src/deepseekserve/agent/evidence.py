@@ -30,6 +30,8 @@ _NOT_FATAL = re.compile(r"Exception ignored in|Task exception was never retrieve
 _DEATH = re.compile(r"engine core exited unexpectedly")       # vLLM 0.32 says it as a warning
 # Where the traceback of an error begins that nobody has caught: at the outermost frame of a process.
 _OUTERMOST = re.compile(r"in (?:<module>|_bootstrap\b|_run_module_as_main\b)")
+# Frames that say what was read badly, and not what: the caller's are the ones to know the error by.
+_PARSER_FRAME = re.compile(r'File "[^"]*/python3\.\d+/(?:json|codecs)\b')
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 _NOISE = re.compile(
     r"nanobind:|resource_tracker:|warnings\.warn|^INFO:|For further information visit|\[Autotuner\]|^Dumping ")
@@ -64,6 +66,7 @@ class _Open:
     traceback: bool = False
     harmless: bool = False
     frames: list[str] = field(default_factory=list)
+    in_parser: bool = False
     outermost: str = ""
     headline: str = ""
     finding: Finding | None = None
@@ -127,7 +130,7 @@ class Evidence:
         return state
 
     def _begin(self, state: _Open, record: Record) -> None:
-        state.traceback, state.frames, state.outermost, state.finding = True, [], "", None
+        state.traceback, state.frames, state.in_parser, state.outermost, state.finding = True, [], False, "", None
         state.source = record.source
         self._patience = _TRACEBACK_LINES
 
@@ -140,7 +143,10 @@ class Evidence:
             return self._found(state, record, text, line, traced=True)
         if text:
             state.outermost = state.outermost or text.strip()
-            state.frames = [*state.frames[1 - _FRAMES:], text.strip()[:300]]
+            if text.lstrip().startswith('File "'):
+                state.in_parser = _PARSER_FRAME.search(text) is not None
+            if not state.in_parser:
+                state.frames = [*state.frames[1 - _FRAMES:], text.strip()[:300]]
         return None
 
     def _is_statement(self, text: str) -> bool:

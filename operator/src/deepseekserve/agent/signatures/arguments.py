@@ -63,8 +63,10 @@ SIGNATURES = (
         r"|error: (?P<required>the following arguments are required: .+)",
         "GPU failure 026; argparse", statement=True),
     Signature(
-        Reason.INVALID_ARGUMENT, r"[Ii]nvalid (?P<kind>tool call|reasoning) parser: (?P<value>[\w.-]+)",
-        "fail-tool-parser-unknown.log"),
+        Reason.INVALID_ARGUMENT,
+        r"[Ii]nvalid (?P<kind>tool call|reasoning) parser: (?P<value>[\w.-]+)"
+        r"|[\"'](?P<complaint>(?:Reasoning|Tool) parser '[^']*' not found\. Available parsers: [\w., -]+)",
+        "fail-tool-parser-unknown.log, abs_reasoning_parsers.py"),
     Signature(
         Reason.INVALID_ARGUMENT, r"Error: (?P<complaint>--[\w-]+ (?:requires|must|is not|does not|cannot|currently).+)",
         "fail-auto-tool-without-parser.log"),
@@ -88,10 +90,21 @@ SIGNATURES = (
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>VLLM_PORT '[^']*' appears to be a URI|Invalid value '[^']*' (?:for|in) \w+\.[^\[]*"
         r"|LoRA is not enabled[^.]*|Unknown (?:dtype|vLLM environment)[^.]*|Found "
-        r"multiple config files[^.]*)", "envs.py"),
+        r"multiple config files[^.]*|Load format `\w+` is not supported|No common block size for \d+"
+        r"|Could not load logging config\. File does not exist)", "envs.py, model_loader, worker/utils.py, logger.py"),
     Signature(
         Reason.INVALID_ARGUMENT,
-        r"\d+ validation errors? for \w+ (?P<field>[a-z_][\w.]*) "
+        r"ValueError: (?P<complaint>invalid literal for int[^:]*: '[^']*'|could not convert .+)", "envs.py",
+        frames=r"vllm/envs\.py|ompmultiprocessing\.py|cpu_resource_utils\.py"),
+    Signature(
+        Reason.INVALID_ARGUMENT, r"error: (?P<complaint>Invalid JSON format for --[\w-]+: .+)", "cli_args.py",
+        statement=True),
+    Signature(
+        Reason.INVALID_ARGUMENT, r"IndexError: (?P<cut>list index out of range)",
+        "argparse_utils.py, a flag without its value", frames=r"argparse_utils\.py"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"\d+ validation errors? for \w+ (?P<field>[a-z_]\w*(?:\.[a-z_]\w*)*)[\w.,\[\]-]* "
         r"(?P<complaint>(?:Input|Value|String|Extra|Unexpected).+?)"
         r"(?: \[type=|$)",
         "fail-gpu-mem-util-invalid.log"),

@@ -30,6 +30,8 @@ def _invalid_argument(case: Case) -> Advice:
     if kind := case.word("kind"):
         option = "--tool-call-parser" if kind == "tool call" else "--reasoning-parser"
         return Advice(f"The engine has no {kind} parser called {case.word('value')}.", f"Correct {option} in {_EXTRA}.")
+    if case.word("cut"):
+        return Advice("A flag that takes a value has none.", f"Write it as --flag=value in {_EXTRA}.")
     complaint = shorten(case.first("complaint", "ambiguous", "required", "why")).strip()
     if not complaint:
         return Advice("A file that a flag names (a TLS certificate or key, for example) is not there in the container.",

@@ -84,6 +84,18 @@ SIGNATURES = (
         r"|invalid magic number|Not a gguf file|GGUF magic invalid|failed finding central directory",
         "torch, huggingface_hub"),
     Signature(
+        Reason.CORRUPT_MODEL, r"OSError: \[Errno 22\] Invalid argument", "torch.load", frames=r"PyTorchFileReader"),
+    Signature(Reason.CORRUPT_MODEL, r"KeyError: '(?P<missing>weight_map)'", "weight_utils.py"),
+    # config.json is JSON, and not what a config is: a list, null, a number where a text should stand.
+    Signature(
+        Reason.CORRUPT_MODEL,
+        r"Validation error for field '(?P<field>\w+)'|Field '(?P<typed>\w+)' expected \w+, got \w+"
+        r"|Missing required keys in `rope_parameters`",
+        "transformers", weight=Weight.LIKELY),
+    Signature(
+        Reason.CORRUPT_MODEL, r"^(?:AttributeError|TypeError|KeyError|ZeroDivisionError): ", "transformers",
+        weight=Weight.LIKELY, frames=r"transformers_utils/config|configuration_\w+\.py|transformers_utils/model_arch"),
+    Signature(
         Reason.CORRUPT_MODEL,
         r"weights were not initialized from checkpoint: ?\{?'?(?P<tensor>[\w.]+)?|Tried to load weights of size"
         r"|Attempted to load weight \(.{0,80}into parameter|size mismatch for (?P<param>[\w.]+)"
@@ -144,7 +156,8 @@ SIGNATURES = (
         r"Model architectures \[(?P<arch>[^\]]+)\] are not supported"
         r"|Model architecture '?(?P<one>\w+)'? (?:is|was) .{0,40}(?:not supported|anymore)|was supported in vLLM until"
         r"|does not recognize this architecture|model type [`']?(?P<type>[\w.-]+)[`']? but Transformers"
-        r"|has no vLLM implementation|is not supported in-tree|is not compatible with vLLM|Cannot find model module",
+        r"|has no vLLM implementation|is not supported in-tree|is not compatible with vLLM|Cannot find model module"
+        r"|Unknown RoPE scaling type",
         "fail-unsupported-arch.log"),
     Signature(
         Reason.UNSUPPORTED_ARCHITECTURE, r"Model architectures \[(?P<arch>[^\]]+)\] failed to be inspected",
