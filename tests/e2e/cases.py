@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.lab.kubectl import Object
 
-FAIL_S = 180  # a failing start takes 10 to 25 s on two idle cores
+FAIL_S = 300  # a failing start takes 10 to 25 s on two idle cores; several start at once, and the machines are shared
 
 
 @dataclass(frozen=True)
