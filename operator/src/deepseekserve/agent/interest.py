@@ -22,7 +22,8 @@ _STATEMENTS = (
     "CUDA", "HIP out", "OutOf", "GPU memory", "To serve at least", "No available memory", "Cannot ", "Free memory",
     "Available memory", "DefaultCPU", "Total number", "World size", "Not enough", "Quantization", "Unknown", "Bfloat16",
     "FP8", "Failed to find", "User-specified", "The model's max", "The repository", "Unable to allocate", "Offline",
-    "No space left", "Memory cgroup", "Engine core", "EngineDead", "Engine process", "WorkerProc", "Background loop",
+    "No space left", "Memory cgroup", "oom-kill", "memory allocation of", "!!!!!!! Segfault", "Engine core",
+    "EngineDead", "Engine process", "WorkerProc", "Background loop",
     "Invalid", "Header", "Metadata", "NVML", "BackendCompiler",
 )
 # What begins a phase, or states a fact.

@@ -11,8 +11,9 @@ SIGNATURES = (
         "fail-tp64.log, GPU failure 109", statement=True),
     Signature(
         Reason.TENSOR_PARALLEL_INDIVISIBLE,
+        r"(?!.*divisible by num_kv_heads)(?:"
         r"(?P<size>\d+) is not divisible by (?P<tp>\d+)|must be divisible by (?:the )?(?:tensor[ _-]parallel|tp)"
-        r"|not divisible by (?:the )?(?:tp|tensor)|(?:[Nn]umber of experts|heads).{0,60}divisible",
+        r"|not divisible by (?:the )?(?:tp|tensor)|(?:[Nn]umber of experts|heads).{0,60}divisible)",
         "vllm#414, #52435"),
     Signature(
         Reason.NOT_ENOUGH_DEVICES,
@@ -65,7 +66,8 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT,
         r"[Ii]nvalid (?P<kind>tool call|reasoning) parser: (?P<value>[\w.-]+)"
-        r"|[\"'](?P<complaint>(?:Reasoning|Tool) parser '[^']*' not found\. Available parsers: [\w., -]+)",
+        r"|(?P<complaint>(?:reasoning|tool) helper: '[^']*' not found|(?:Reasoning|Tool) parser '[^']*' not found\. "
+        r"Available parsers: [\w., -]+|reasoning_parser\W{1,2}'[^']+'.{0,7} has not been registered)",
         "fail-tool-parser-unknown.log, abs_reasoning_parsers.py"),
     Signature(
         Reason.INVALID_ARGUMENT, r"Error: (?P<complaint>--[\w-]+ (?:requires|must|is not|does not|cannot|currently).+)",
@@ -90,8 +92,11 @@ SIGNATURES = (
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>VLLM_PORT '[^']*' appears to be a URI|Invalid value '[^']*' (?:for|in) \w+\.[^\[]*"
         r"|LoRA is not enabled[^.]*|Unknown (?:dtype|vLLM environment)[^.]*|Found "
-        r"multiple config files[^.]*|Load format `\w+` is not supported|No common block size for \d+"
-        r"|Could not load logging config\. File does not exist)", "envs.py, model_loader, worker/utils.py, logger.py"),
+        r"multiple config files[^.]*|Load format `\w+` is not supported|Unknown load_format: \w+"
+        r"|With `vllm serve`, you should provide the model[^\[]*|Config file must be of a yaml[^\[]*"
+        r"|No common block size for \d+|Could not load logging config\. File does not exist"
+        r"|No tokenizer registered for tokenizer_mode[^.]*)",
+        "envs.py, model_loader, worker/utils.py, logger.py, tokenizers/registry.py"),
     Signature(
         Reason.INVALID_ARGUMENT,
         r"ValueError: (?P<complaint>invalid literal for int[^:]*: '[^']*'|could not convert .+)", "envs.py",
@@ -99,6 +104,9 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT, r"error: (?P<complaint>Invalid JSON format for --[\w-]+: .+)", "cli_args.py",
         statement=True),
+    Signature(
+        Reason.INVALID_ARGUMENT, r"ModuleNotFoundError: (?P<complaint>No module named '[^']*')",
+        "import_utils.py, a class named in a flag", frames=r"resolve_obj_by_qualname|middleware"),
     Signature(
         Reason.INVALID_ARGUMENT, r"IndexError: (?P<cut>list index out of range)",
         "argparse_utils.py, a flag without its value", frames=r"argparse_utils\.py"),

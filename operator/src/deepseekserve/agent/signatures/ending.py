@@ -14,6 +14,10 @@ SIGNATURES = (
         r"|SystemExit: 143\b",
         "GPU failures 037, 038; vllm#15295", statement=True, serving=True),
     Signature(
+        Reason.STARTUP_STALLED,
+        r"Timed out waiting for engine core processes to start|Did not receive response from front-end",
+        "v1/engine/utils.py, core.py"),
+    Signature(
         Reason.ENGINE_CORE_DIED,
         r"(?:MQ|Async)?Engine\w*DeadError|EngineCore encountered\b|EngineCore hit an exception"
         r"|AsyncLLM output_hand|Engine loop (?:is dead|has died|is not running)|Background loop (?:is not running"
@@ -33,7 +37,7 @@ SIGNATURES = (
         Reason.ENGINE_CORE_DIED,
         r"Error raised in subprocess|^(?:subprocess\.)?CalledProcessError|Segmentation fault|[Cc]ore dumped|SIGSEGV"
         r"|SIGABRT"
-        r"|SIGILL|Fatal Python error|^terminate called|^Aborted|^Illegal instruction",
+        r"|!!! Segfault|SIGILL|Fatal Python error|^terminate called|^Aborted|^Illegal instruction",
         "python, libc", weight=Weight.WRAPPER, statement=True),
     Signature(
         Reason.UNKNOWN,

@@ -79,6 +79,7 @@ SIGNATURES = (
         Reason.HOST_OUT_OF_MEMORY,
         r"^(?:\w+\.)*_?(?:Array)?MemoryError(?:$|:| )|[Cc]annot allocate memory|\[Errno 12\]|os error 12\b|bad_alloc"
         r"|Unable to allocate [\d.]+ [GMK]iB for an array|memory allocation of \d+ bytes failed"
+        r"|^(?:RuntimeError|BlockingIOError): (?:\[Errno 11\] )?Resource temporarily unavailable"
         r"|unable to mmap \d+ bytes"
         r"|failed to map segment from shared object|can't start new thread|_PyErr_NoMemory",
         "fail-rlimit-as-1g.log", statement=True),

@@ -48,6 +48,7 @@ SIGNATURES = (
         r"|outgoing traffic has been disabled|cannot find the (?:requested files|appropriate snapshot)"
         r"|Temporary failure in name resolution|Name or service not known|nodename nor servname|NameResolutionError"
         r"|Failed to resolve|Max retries exceeded|ConnectTimeout|Network is unreachable|No route to host"
+        r"|IncompleteSnapshotError|HfHubHTTPError: .{0,40}(?:429|50\d) "
         r"|^(?:\w+\.)*(?:Proxy|SSL|MaxRetry)Error",
         "fail-hf-repo-nonetwork.log, vllm#1432, #3719"),
     Signature(
@@ -75,6 +76,8 @@ SIGNATURES = (
                                 r"|unknown variant)",
         "tokenizers"),
     Signature(
+        Reason.CORRUPT_MODEL, r"^EOFError", "torch", frames=r"_weights_only_unpickler|torch/serialization"),
+    Signature(
         Reason.CORRUPT_MODEL, r"JSONDecodeError|UnicodeDecodeError", "json", weight=Weight.LIKELY,
         frames=r"config|index|load_weights|safetensors|json\.load"),
     Signature(
@@ -85,7 +88,10 @@ SIGNATURES = (
         "torch, huggingface_hub"),
     Signature(
         Reason.CORRUPT_MODEL, r"OSError: \[Errno 22\] Invalid argument", "torch.load", frames=r"PyTorchFileReader"),
-    Signature(Reason.CORRUPT_MODEL, r"KeyError: '(?P<missing>weight_map)'", "weight_utils.py"),
+    Signature(
+        Reason.CORRUPT_MODEL,
+        r"KeyError: '(?P<missing>weight_map)'|Value error, .{0,80}line \d+ column \d+ \(char"
+        r"|divisible by num_kv_heads", "weight_utils.py, a broken quant_config.json, models"),
     # config.json is JSON, and not what a config is: a list, null, a number where a text should stand.
     Signature(
         Reason.CORRUPT_MODEL,
@@ -116,7 +122,7 @@ SIGNATURES = (
         Reason.TOKENIZER_ERROR,
         r"Can't load (?:the )?tokenizer|[Tt]okenizer class \S+ (?:does not exist|is not)|invalid tiktoken vocab file"
         r"|HarmonyError|Couldn't instantiate the backend tokenizer|Failed to load the tokenizer"
-        r"|Could not find (?:tiktoken|tokenizer)\.model|[Nn]o tokenizer (?:file|registered)"
+        r"|Could not find (?:tiktoken|tokenizer)\.model|[Nn]o tokenizer file"
         r"|error loading or downloading vocab|Converting from (?:Tiktoken|SentencePiece)",
         "GPU failures 058 to 060"),
     Signature(
@@ -143,7 +149,8 @@ SIGNATURES = (
         r"|Can't load (?:feature extractor|image processor|processor) for"
         r"|Weight files referenced in index but missing: \{?'?(?P<missing>[^'}]+)"
         r"|No adapter found for (?P<adapter>\S+)|Could not find checkpoint files|Error no file named (?P<named>\S+)"
-        r"|Failed to load mistral"
+        r"|Failed to load mistral|No model weights found in: `(?P<nowhere>[^`]+)|(?P<nofile>/\S+) is not a file"
+        r"|HfHubHTTPError: 404 "
         r"|[Mm]odel path .{0,200}does not exist",
         "transformers; weight_utils.py"),
     Signature(

@@ -8,6 +8,8 @@ SIGNATURES = (
         Reason.QUANTIZATION_MISSING_CONFIG,
         r"Cannot find the config file for (?P<method>[\w-]+)|Model quantization method is not specified in the config"
         r"|Cannot find any of \[.{0,200}\] in the model's quantization config"
+        r"|(?:CompressedTensors|Quark|TorchAO)Config\.__init__\(\) missing \d+ required"
+        r"|The export key should be included in the configurations of Quark"
         r"|Missing 'quant_algo' in quantization config"
         r"|Expected 'quantization' to be a dictionary in config",
         "fail-quant-awq-on-plain.log, vllm#1419", statement=True),
