@@ -29,7 +29,7 @@ test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, c
 	@$(MAKE) -j3 tools images lint types contracts
 	@$(MAKE) -j2 --output-sync=target unit logs
 	@$(MAKE) agent
-	@$(MAKE) integration
+	@$(MAKE) -j2 --output-sync=target integration chart
 	@$(MAKE) e2e
 
 ##@ The inner loop (below a minute)
@@ -57,9 +57,12 @@ logs: venv ## Real engine logs through the diagnosis
 	@$(PYTEST) -q tests/logs
 
 ##@ Against a real API server and a real cluster
-.PHONY: integration e2e
-integration: venv tools ## Operator, CRD, goldens and chart against kube-apiserver and etcd
-	@$(PYTEST) tests/integration tests/golden tests/chart
+.PHONY: integration chart e2e
+integration: venv tools ## Operator, agent, CRD and goldens against kube-apiserver and etcd
+	@$(PYTEST) tests/integration
+
+chart: venv tools ## The Helm chart and the examples against helm, kube-apiserver and etcd
+	@$(PYTEST) tests/chart
 
 e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (PROVIDER=auto|local|kind)
 	@$(PYTEST) tests/e2e --durations=15
