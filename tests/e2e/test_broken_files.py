@@ -4,12 +4,12 @@ The resources start, fail, and come back side by side: each waits for itself, an
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
 from tests.e2e.cases import FAIL_S, Case, assert_told_well
-from tests.e2e.conftest import START_S, engine_pods, resource, toolbox
+from tests.e2e.conftest import START_S, engine_pods, toolbox
+from tests.e2e.groups import group
 from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl
 from tests.lab.watch import Watch, condition, failed_with, serves
@@ -39,12 +39,8 @@ def folder(case: Case) -> str:
 @pytest.fixture(scope="module")
 def broken(kubectl: Kubectl) -> Iterator[Watches]:
     """One resource for each broken copy of the model, by the name of its folder; all applied at once."""
-    names = [folder(case) for case in CASES.values()]
-    with ExitStack() as stack:
-        watches = {name: stack.enter_context(Watch(kubectl, name)) for name in names}
-        kubectl.apply(*(resource(folder(case), **case.edit) for case in CASES.values()))
+    with group(kubectl, {folder(case): case.edit for case in CASES.values()}) as watches:
         yield watches
-        kubectl("delete", "dss", *names)
 
 
 @pytest.fixture(scope="module")

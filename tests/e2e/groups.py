@@ -1,0 +1,53 @@
+"""What the tests of broken files and killed engines share: resources that start, fail and come back side by side.
+
+Each has a pod of its own, since the kubelet's back-off grows with each restart of a pod, and little memory, so that a
+group fits on one small node.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.conftest import DATA, engine_pods, resource
+from tests.lab.kubectl import Kubectl
+from tests.lab.watch import Watch
+
+MEMORY = {"memory": "3Gi"}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A signal to the processes whose command line holds a word, and the reason that it must get."""
+
+    signal: str
+    word: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A resource's watch, and the index of its first state after the signal."""
+
+    watch: Watch
+    since: int
+
+
+@contextmanager
+def group(kubectl: Kubectl, specs: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Watch]]:
+    """Apply one resource a name, each watched from the beginning; they and their pods are gone at the end."""
+    with ExitStack() as stack:
+        watches = {name: stack.enter_context(Watch(kubectl, name)) for name in specs}
+        kubectl.apply(*(resource(name, resources=MEMORY, **spec) for name, spec in specs.items()))
+        yield watches
+        kubectl("delete", "dss", *specs)
+        pods = f"deepseekserve.io/name in ({', '.join(specs)})"
+        kubectl("wait", "--for=delete", "pod", "-l", pods, "--timeout=120s", timeout_s=130)
+
+
+def strike(kubectl: Kubectl, watch: Watch, kill: Kill) -> Struck:
+    """Send the signal to the engine of the resource's newest pod."""
+    mark = watch.mark()
+    pod = engine_pods(kubectl, watch.name)[-1]["metadata"]["name"]
+    kubectl("exec", pod, "--", "python3", "-c", (DATA / "signal_engine.py").read_text(), kill.signal, kill.word)
+    return Struck(watch, mark)

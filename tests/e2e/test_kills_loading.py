@@ -1,0 +1,52 @@
+"""Loading engines that are killed or stopped: a typed reason, and Ready by themselves."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.cases import FAIL_S
+from tests.e2e.conftest import START_S, engine_pods
+from tests.e2e.groups import Kill, Struck, group, strike
+from tests.lab.kubectl import Kubectl, log_lines
+from tests.lab.watch import condition, failed_with, is_true, serves
+
+KILLS = {
+    "loading-core-killed": Kill("SIGKILL", "EngineCore", "EngineCoreDied"),
+    "loading-server-stopped": Kill("SIGSTOP", "serve", "StartupStalled"),
+}
+
+
+@pytest.fixture(scope="module")
+def struck(kubectl: Kubectl) -> Iterator[dict[str, Struck]]:
+    """Each resource once its engine core had begun and got its signal."""
+    with group(kubectl, {name: {"startup": {"stallSeconds": 30}} for name in KILLS}) as watches:
+        made = {}
+        for name, kill in KILLS.items():
+            watches[name].until(at_percent(1), timeout_s=START_S, what="the start under way")
+            await_engine_core(kubectl, name)
+            made[name] = strike(kubectl, watches[name], kill)
+        yield made
+
+
+def at_percent(least: int) -> Any:
+    return lambda r: r.get("status", {}).get("startup", {}).get("percent", 0) >= least
+
+
+def await_engine_core(kubectl: Kubectl, name: str) -> None:
+    """Wait, through the pod's own log, until the engine core has begun: only then is there one to signal."""
+    pod = engine_pods(kubectl, name)[-1]["metadata"]["name"]
+    assert any("Initializing a V1 LLM engine" in line for line in log_lines(kubectl, pod)), (
+        "the engine core never began"
+    )
+
+
+@pytest.mark.parametrize("name", KILLS)
+def test_an_engine_that_dies_or_hangs_while_loading_is_explained_and_comes_up_by_itself(
+    struck: dict[str, Struck], name: str
+) -> None:
+    reason, watch = KILLS[name].reason, struck[name].watch
+    seen = watch.until(failed_with(reason), timeout_s=FAIL_S, what=reason, since=struck[name].since)
+    assert condition(seen.object, "Ready")["reason"] == reason
+    assert not is_true("Stalled")(seen.object)
+    watch.until(serves, timeout_s=START_S, what="Ready by itself", since=seen.index)
