@@ -1,6 +1,5 @@
 """Real starts, eager and compiling: phases in order, percent never falling, Ready only after a completion."""
 
-
 import pytest
 
 from tests.e2e.conftest import START_S, engine_pods, resource

@@ -1,8 +1,9 @@
 """Writes that somebody else has overtaken: parts of the operator, in this process, on a real API server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from kubernetes_asyncio.client.api_client import ApiClient
@@ -45,29 +46,32 @@ def test_a_child_whose_managed_fields_have_shrunk_is_read_again(
 
 
 def test_a_lease_is_released_though_its_last_renewal_was_cut_off(
-    kubeconfig: Path, kubectl_here: Kubectl, namespace: str,
+    kubeconfig: Path, kubectl_here: Kubectl,
 ) -> None:
-    async def released() -> None:
-        async with connected(kubeconfig) as kube:
-            lease = Lease(kube, namespace=namespace, identity="operator-1", seconds=15)
-            await lease.acquire()
-            # What a renewal does whose answer nobody waited for: another version.
-            kubectl_here("annotate", f"lease/{names.LEASE_NAME}", "renewed=yes")
-            await lease.release()
-
-    asyncio.run(released())
-    assert (kubectl_here.get("lease", names.LEASE_NAME) or {})["spec"]["holderIdentity"] == ""
+    # What a renewal does whose answer nobody waited for: another version.
+    renewed = partial(kubectl_here, "annotate", f"lease/{names.LEASE_NAME}", "renewed=yes")
+    assert holder_after_release(kubeconfig, kubectl_here, renewed) == ""
 
 
 def test_a_lease_that_another_process_holds_is_not_released(
-    kubeconfig: Path, kubectl_here: Kubectl, namespace: str,
+    kubeconfig: Path, kubectl_here: Kubectl,
 ) -> None:
+    taken = partial(kubectl_here.patch, "lease", names.LEASE_NAME, {"spec": {"holderIdentity": "operator-2"}})
+    assert holder_after_release(kubeconfig, kubectl_here, taken) == "operator-2"
+
+
+def holder_after_release(kubeconfig: Path, kubectl: Kubectl, overtake: Callable[[], object]) -> str:
+    """Who holds a lease that we have acquired, that somebody else has then written, and that we have released."""
+
     async def released() -> None:
         async with connected(kubeconfig) as kube:
-            lease = Lease(kube, namespace=namespace, identity="operator-1", seconds=15)
+            lease = Lease(kube, namespace=kubectl.namespace, identity="operator-1", seconds=15)
             await lease.acquire()
-            kubectl_here.patch("lease", names.LEASE_NAME, {"spec": {"holderIdentity": "operator-2"}})
+            overtake()
             await lease.release()
 
     asyncio.run(released())
-    assert (kubectl_here.get("lease", names.LEASE_NAME) or {})["spec"]["holderIdentity"] == "operator-2"
+    lease = kubectl.get("lease", names.LEASE_NAME)
+    assert lease
+    holder: str = lease["spec"]["holderIdentity"]
+    return holder

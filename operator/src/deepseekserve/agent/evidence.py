@@ -30,7 +30,7 @@ _NOT_FATAL = re.compile(r"Exception ignored in|Task exception was never retrieve
 _DEATH = re.compile(r"engine core exited unexpectedly")       # vLLM 0.32 says it as a warning
 # Where the traceback of an error begins that nobody has caught: at the outermost frame of a process.
 _OUTERMOST = re.compile(r"in (?:<module>|_bootstrap\b|_run_module_as_main\b)")
-# Frames that say what was read badly, and not what: the caller's are the ones to know the error by.
+# Frames of Python's own parsers and imports: an error is known by those of their caller.
 _PARSER_FRAME = re.compile(r'File "(?:[^"]*/python3\.\d+/(?:json|codecs)\b|<frozen importlib)')
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 _NOISE = re.compile(

@@ -29,35 +29,35 @@ class Agents:
 
     async def ask(self, key: Key, pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
         """The pods of a resource, each with its agent's report where there is one."""
-        known, asked = self._told.get(key, {}), tuple(pods)
-        told = await asyncio.gather(*(self._ask(pod, known) for pod in asked))
-        final = {(p.uid, p.restarts): t for p, t in zip(asked, told, strict=True)
-                 if p.ready and t and t.ready and t.settled}
+        told = self._told.get(key, {})
+        reported = await asyncio.gather(*(self._with_report(pod, told) for pod in pods))
+        final = {(p.uid, p.restarts): p.report for p in reported
+                 if p.ready and p.report and p.report.ready and p.report.settled}
         if final:
             self._told[key] = final
         else:
             self.forget(key)
-        return tuple(replace(p, report=t) if t else p for p, t in zip(asked, told, strict=True))
+        return tuple(reported)
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of a resource that is gone."""
         self._told.pop(key, None)
 
-    async def _ask(self, pod: PodFacts, known: dict[tuple[str, int], AgentReport]) -> AgentReport | None:
+    async def _with_report(self, pod: PodFacts, told: dict[tuple[str, int], AgentReport]) -> PodFacts:
         if not pod.answers:
-            return None
-        told = known.get((pod.uid, pod.restarts)) if pod.ready else None
-        return told or await self._get(pod.ip)
+            return pod
+        known = told.get((pod.uid, pod.restarts)) if pod.ready else None
+        return replace(pod, report=known or await self._get(pod.ip))
 
     async def _get(self, ip: str) -> AgentReport | None:
         host = f"[{ip}]" if ":" in ip else ip
         async with self._slots:
             try:
-                told = await self._read(f"http://{host}:{names.AGENT_PORT}/status")
+                report = await self._read(f"http://{host}:{names.AGENT_PORT}/status")
             except (aiohttp.ClientError, TimeoutError, ValueError, OSError):
-                told = None
-        metrics.AGENT_REQUESTS.labels("answered" if told else "failed").inc()
-        return told
+                report = None
+        metrics.AGENT_REQUESTS.labels("answered" if report else "failed").inc()
+        return report
 
     async def _read(self, url: str) -> AgentReport | None:
         async with self._session.get(url, allow_redirects=False) as response:

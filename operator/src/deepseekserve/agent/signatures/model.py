@@ -90,12 +90,12 @@ SIGNATURES = (
         Reason.CORRUPT_MODEL, r"OSError: \[Errno 22\] Invalid argument", "torch.load", frames=r"PyTorchFileReader"),
     Signature(
         Reason.CORRUPT_MODEL,
-        r"KeyError: '(?P<missing>weight_map)'|Value error, .{0,80}line \d+ column \d+ \(char"
+        r"KeyError: 'weight_map'|Value error, .{0,80}line \d+ column \d+ \(char"
         r"|divisible by num_kv_heads", "weight_utils.py, a broken quant_config.json, models"),
     # config.json is JSON, and not what a config is: a list, null, a number where a text should stand.
     Signature(
         Reason.CORRUPT_MODEL,
-        r"Validation error for field '(?P<field>\w+)'|Field '(?P<typed>\w+)' expected \w+, got \w+"
+        r"Validation error for field '\w+'|Field '\w+' expected \w+, got \w+"
         r"|Missing required keys in `rope_parameters`",
         "transformers", weight=Weight.LIKELY),
     Signature(
@@ -149,7 +149,7 @@ SIGNATURES = (
         r"|Can't load (?:feature extractor|image processor|processor) for"
         r"|Weight files referenced in index but missing: \{?'?(?P<missing>[^'}]+)"
         r"|No adapter found for (?P<adapter>\S+)|Could not find checkpoint files|Error no file named (?P<named>\S+)"
-        r"|Failed to load mistral|No model weights found in: `(?P<nowhere>[^`]+)|(?P<nofile>/\S+) is not a file"
+        r"|Failed to load mistral|No model weights found in: `[^`]+|/\S+ is not a file"
         r"|HfHubHTTPError: 404 "
         r"|[Mm]odel path .{0,200}does not exist",
         "transformers; weight_utils.py"),
