@@ -27,15 +27,14 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
-	@$(MAKE) -j2 --output-sync=target unit logs
-	@$(MAKE) agent
-	@$(MAKE) -j2 --output-sync=target integration chart
+	@$(MAKE) -j2 --output-sync=target coverage logs
+	@$(MAKE) -j2 --output-sync=target integration agent chart
 	@$(MAKE) e2e
 
 ##@ The inner loop (below a minute)
-.PHONY: check lint types contracts unit agent logs
-check: venv ## Lint, types, contracts, unit tests, the agent's processes and real logs, side by side
-	@$(MAKE) -j2 --output-sync=target agent logs unit lint types contracts
+.PHONY: check lint types contracts unit logs
+check: venv ## Lint, types, contracts, unit tests and real logs, side by side
+	@$(MAKE) -j2 --output-sync=target unit logs lint types contracts
 
 lint: venv ## ruff
 	@$(RUN)/ruff check .
@@ -46,19 +45,22 @@ types: venv ## mypy --strict
 contracts: venv ## import-linter: who may import whom
 	@$(RUN)/lint-imports --no-logo 2>/dev/null || $(RUN)/lint-imports
 
-unit: venv ## Fast tests of every decision; the pure core at 100 % of branches
-	@$(RUN)/coverage run -m pytest -q tests/unit --ignore=tests/unit/agent
-	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered
-
-agent: venv ## The agent with real processes
-	@$(PYTEST) -q tests/unit/agent
+unit: venv ## Fast tests of every decision
+	@$(PYTEST) -q tests/unit
 
 logs: venv ## Real engine logs through the diagnosis
 	@$(PYTEST) -q tests/logs
 
-##@ Against a real API server and a real cluster
-.PHONY: integration chart e2e
-integration: venv tools ## Operator, agent, CRD and goldens against kube-apiserver and etcd
+##@ Against real processes, a real API server and a real cluster
+.PHONY: coverage agent integration chart e2e
+coverage: venv ## The unit tests again, and the pure core at 100 % of branches
+	@$(RUN)/coverage run -m pytest -q tests/unit
+	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered
+
+agent: venv ## The agent with real processes: probes, stalls, floods, signals, drains
+	@$(PYTEST) -q tests/agent
+
+integration: venv tools ## Operator, CRD and goldens against kube-apiserver and etcd
 	@$(PYTEST) tests/integration
 
 chart: venv tools ## The Helm chart and the examples against helm, kube-apiserver and etcd

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,12 @@ import yaml
 from tests.e2e.timing import Timings, completion_to_ready
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab, bring_up, drop_namespace, fresh_namespace, model_volume
-from tests.lab.watch import Watch, serves
+from tests.lab.watch import Seen, Watch, serves
 
 DATA = Path(__file__).parent / "data"
 MEASURED: pytest.StashKey[list[Timings]] = pytest.StashKey()
 NAMESPACE = "dss-e2e"
+KEY = "sk-e2e-right"
 START_S = 400  # a start takes 20 to 40 s alone on two idle cores; four at once, two minutes; the machines are shared
 
 
@@ -62,16 +63,53 @@ def engine_pods(kubectl: Kubectl, name: str) -> list[Object]:
     return sorted(pods, key=lambda p: str(p["metadata"]["creationTimestamp"]))
 
 
-@pytest.fixture(scope="module")
-def served(kubectl: Kubectl, readied: Timings, request: pytest.FixtureRequest) -> Iterator[Watch]:
-    """A resource that serves the tiny model, watched since its creation; one for each test module."""
-    name = request.module.__name__.rpartition("test_")[2].replace("_", "-")
+@dataclass(frozen=True)
+class Start:
+    """A resource's first start: every state up to the first Ready=True, and the seconds from completion to that."""
+
+    seen: list[Seen]
+    completion_to_ready_s: float
+
+
+def first_start(kubectl: Kubectl, thing: Object) -> Start:
+    """Apply a new resource and follow it from its first state until it serves."""
+    name = thing["metadata"]["name"]
     with Watch(kubectl, name) as watch:
-        kubectl.apply(resource(name))
-        watch.until(serves, timeout_s=START_S, what="Ready after its first start")
-        readied.add(completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], watch))
+        kubectl.apply(thing)
+        ready = watch.until(serves, timeout_s=START_S, what="Ready after its first start")
+        return Start(watch.seen[: ready.index + 1], completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], watch))
+
+
+@pytest.fixture(scope="session")
+def served_start(kubectl: Kubectl, readied: Timings) -> Start:
+    """The first, eager, start of `served`, the resource that most modules use and leave as they found it."""
+    start = first_start(kubectl, resource("served"))
+    readied.add(start.completion_to_ready_s)
+    return start
+
+
+@pytest.fixture(scope="module")
+def served(kubectl: Kubectl, served_start: Start) -> Iterator[Watch]:
+    """A watch on `served`, which serves the tiny model."""
+    with Watch(kubectl, "served") as watch:
+        watch.until(serves, timeout_s=START_S, what="serving as the module before has left it")
         yield watch
-    kubectl("delete", "dss", name, "--wait=true")
+
+
+@pytest.fixture(scope="session")
+def keyed_start(kubectl: Kubectl, readied: Timings) -> Start:
+    """The first, compiling, start of `keyed`, whose clients need the key KEY."""
+    kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"key": KEY}})
+    start = first_start(
+        kubectl,
+        resource(
+            "keyed",
+            engine={"enforceEager": False, "extraArgs": ["--enable-auto-tool-choice", "--tool-call-parser=hermes"]},
+            access={"apiKeySecretRef": {"name": "key", "key": "key"}},
+        ),
+    )
+    readied.add(start.completion_to_ready_s)
+    return start
 
 
 @pytest.fixture(scope="session")

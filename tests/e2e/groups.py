@@ -9,9 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.e2e.cases import FAIL_S
 from tests.e2e.conftest import DATA, engine_pods, resource
 from tests.lab.kubectl import Kubectl
-from tests.lab.watch import Watch
+from tests.lab.watch import Seen, Watch, condition, failed_with
 
 MEMORY = {"memory": "3Gi"}
 
@@ -51,3 +52,11 @@ def strike(kubectl: Kubectl, watch: Watch, kill: Kill) -> Struck:
     pod = engine_pods(kubectl, watch.name)[-1]["metadata"]["name"]
     kubectl("exec", pod, "--", "python3", "-c", (DATA / "signal_engine.py").read_text(), kill.signal, kill.word)
     return Struck(watch, mark)
+
+
+def reason_told(struck: Struck, kill: Kill) -> Seen:
+    """The first state after the signal that carries the reason, in status.failure and in Ready=False."""
+    seen = struck.watch.until(failed_with(kill.reason), timeout_s=FAIL_S, what=kill.reason, since=struck.since)
+    ready = condition(seen.object, "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", kill.reason)
+    return seen

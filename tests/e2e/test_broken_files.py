@@ -1,6 +1,7 @@
-"""Broken files of a model, on the real engine: a typed reason, and Ready once the file is mended, nothing else touched.
+"""Broken files of a model, then kills and stops of the engines that serve the mended ones: a typed reason each time.
 
-The resources start, fail, and come back side by side: each waits for itself, and the tests only for what they check.
+Ready comes back once the file is mended, or by itself, with nothing else touched. The resources start, fail and come
+back side by side: each waits for itself, and the tests only for what they check.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 
 from tests.e2e.cases import FAIL_S, Case, assert_told_well
 from tests.e2e.conftest import START_S, engine_pods, toolbox
-from tests.e2e.groups import group
+from tests.e2e.groups import Kill, Struck, group, reason_told, strike
 from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl
 from tests.lab.watch import Watch, condition, failed_with, serves
@@ -21,6 +22,12 @@ CASES = {
     "an unreadable file": Case(
         "PermissionDenied", {"model": {"source": "pvc://models/unreadable"}}, "No such file or directory"
     ),
+}
+KILLS = {
+    "truncated": Kill("SIGKILL", "EngineCore", "EngineCoreDied"),
+    "empty": Kill("SIGKILL", "serve", "Unknown"),
+    "pointer": Kill("SIGSTOP", "serve", "EngineUnresponsive"),
+    "unreadable": Kill("SIGSTOP", "EngineCore", "EngineUnresponsive"),
 }
 MEND = """
 import os, shutil, sys
@@ -53,6 +60,14 @@ def mended(kubectl: Kubectl, broken: Watches) -> Watches:
     return broken
 
 
+@pytest.fixture(scope="module")
+def struck(kubectl: Kubectl, mended: Watches) -> dict[str, Struck]:
+    """The same resources once the engine of each got its signal; all serve before the first one does."""
+    for watch in mended.values():
+        watch.until(serves, timeout_s=START_S, what="Ready with the mended file, nothing else touched")
+    return {name: strike(kubectl, mended[name], kill) for name, kill in KILLS.items()}
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_broken_file_is_explained(kubectl: Kubectl, broken: Watches, told: Timings, case: Case) -> None:
     name = folder(case)
@@ -67,3 +82,12 @@ def test_a_broken_file_is_explained(kubectl: Kubectl, broken: Watches, told: Tim
 @pytest.mark.parametrize("name", [folder(case) for case in CASES.values()])
 def test_it_serves_once_the_file_is_mended(mended: Watches, name: str) -> None:
     mended[name].until(serves, timeout_s=START_S, what="Ready with the mended file, nothing else touched")
+
+
+@pytest.mark.parametrize("name", KILLS, ids=[f"{k.signal} to {k.word}" for k in KILLS.values()])
+def test_a_serving_engine_that_dies_or_hangs_is_explained_and_comes_back_by_itself(
+    struck: dict[str, Struck], name: str
+) -> None:
+    seen = reason_told(struck[name], KILLS[name])
+    assert seen.object["status"]["failure"]["message"]
+    struck[name].watch.until(serves, timeout_s=START_S, what="Ready again by itself", since=seen.index)

@@ -64,12 +64,14 @@ def test_an_edit_that_cannot_work_is_explained_while_the_old_revision_serves(
 ) -> None:
     before = kubectl.get("dss", served.name)
     assert before is not None
-    thing, at = broken(kubectl, served, case)
-    assert_told_well(thing["status"], case)
-    assert_still_serves(thing, case.reason)
-    told.add_since(kubectl, engine_pods(kubectl, served.name)[-1], case.decisive, at)
-    mark = served.mark()
-    restore(kubectl, served.name, before)
+    try:
+        thing, at = broken(kubectl, served, case)
+        assert_told_well(thing["status"], case)
+        assert_still_serves(thing, case.reason)
+        told.add_since(kubectl, engine_pods(kubectl, served.name)[-1], case.decisive, at)
+    finally:
+        mark = served.mark()
+        restore(kubectl, served.name, before)
     served.until(serves, timeout_s=START_S, what="Ready and not Degraded after the edit back", since=mark)
 
 

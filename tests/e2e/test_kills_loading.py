@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cases import FAIL_S
 from tests.e2e.conftest import START_S, engine_pods
-from tests.e2e.groups import Kill, Struck, group, strike
+from tests.e2e.groups import Kill, Struck, group, reason_told, strike
 from tests.lab.kubectl import Kubectl, log_lines
-from tests.lab.watch import condition, failed_with, is_true, serves
+from tests.lab.watch import is_true, serves
 
 KILLS = {
     "loading-core-killed": Kill("SIGKILL", "EngineCore", "EngineCoreDied"),
@@ -45,8 +44,6 @@ def await_engine_core(kubectl: Kubectl, name: str) -> None:
 def test_an_engine_that_dies_or_hangs_while_loading_is_explained_and_comes_up_by_itself(
     struck: dict[str, Struck], name: str
 ) -> None:
-    reason, watch = KILLS[name].reason, struck[name].watch
-    seen = watch.until(failed_with(reason), timeout_s=FAIL_S, what=reason, since=struck[name].since)
-    assert condition(seen.object, "Ready")["reason"] == reason
+    seen = reason_told(struck[name], KILLS[name])
     assert not is_true("Stalled")(seen.object)
-    watch.until(serves, timeout_s=START_S, what="Ready by itself", since=seen.index)
+    struck[name].watch.until(serves, timeout_s=START_S, what="Ready by itself", since=seen.index)

@@ -9,13 +9,10 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 
-from tests.e2e.conftest import START_S, resource
+from tests.e2e.conftest import KEY, Start
 from tests.lab.forward import forwarded
 from tests.lab.kubectl import Kubectl
-from tests.lab.watch import Watch, serves
 
-KEY = "sk-e2e-right"
-NAME = "keyed"
 # Paths that answer with a model's work or a user's text; every one must be shut without the key. See the facts page.
 INFERENCE = [
     "/v1/chat/completions",
@@ -37,20 +34,9 @@ INFERENCE = [
 
 
 @pytest.fixture(scope="module")
-def url(kubectl: Kubectl) -> Iterator[str]:
-    kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"key": KEY}})
-    with Watch(kubectl, NAME) as watch:
-        kubectl.apply(
-            resource(
-                NAME,
-                engine={"extraArgs": ["--enable-auto-tool-choice", "--tool-call-parser=hermes"]},
-                access={"apiKeySecretRef": {"name": "key", "key": "key"}},
-            )
-        )
-        watch.until(serves, timeout_s=START_S, what="Ready with an API key")
-    with forwarded(kubectl, f"svc/{NAME}", 8000) as base:
+def url(kubectl: Kubectl, keyed_start: Start) -> Iterator[str]:
+    with forwarded(kubectl, "svc/keyed", 8000) as base:
         yield base
-    kubectl("delete", "dss", NAME)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.e2e.conftest import START_S, engine_pods, resource
-from tests.e2e.timing import Timings, completion_to_ready
-from tests.lab.kubectl import Kubectl
-from tests.lab.watch import Watch, serves
+from tests.e2e.conftest import Start
 
 ORDER = [
     "Pending",
@@ -19,36 +16,38 @@ ORDER = [
     "CapturingGraphs",
     "Serving",
 ]
-STARTS = {
-    "eager": (True, {"Starting", "LoadingWeights", "ProfilingMemory", "Serving"}),
-    "compiling": (False, {"Starting", "LoadingWeights", "Compiling", "ProfilingMemory", "Serving"}),
+OCCUR = {
+    "served_start": {"Starting", "LoadingWeights", "ProfilingMemory", "Serving"},
+    "keyed_start": {"Starting", "LoadingWeights", "Compiling", "ProfilingMemory", "Serving"},
 }
 
 
-@pytest.mark.parametrize(("eager", "occurs"), STARTS.values(), ids=STARTS.keys())
-def test_a_start_shows_its_phases_in_order_and_is_ready_only_when_usable(
-    kubectl: Kubectl,
-    readied: Timings,
-    eager: bool,
-    occurs: set[str],
-) -> None:
-    name = "eager" if eager else "compiling"
-    with Watch(kubectl, name) as watch:
-        kubectl.apply(resource(name, engine={"enforceEager": eager}))
-        ready = watch.until(serves, timeout_s=START_S, what="Ready")
-    phases = [s.object["status"]["phase"] for s in watch.seen if s.object.get("status", {}).get("phase")]
+@pytest.fixture(params=OCCUR, ids=["eager", "compiling"])
+def start(request: pytest.FixtureRequest) -> Start:
+    made: Start = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def occur(request: pytest.FixtureRequest, start: Start) -> set[str]:
+    return OCCUR[request.node.callspec.params["start"]]
+
+
+def test_a_start_shows_its_phases_in_order(start: Start, occur: set[str]) -> None:
+    phases = [s.object["status"]["phase"] for s in start.seen if s.object.get("status", {}).get("phase")]
     ranks = [ORDER.index(p) for p in phases]
     assert ranks == sorted(ranks), phases
-    assert occurs <= set(phases), phases
-    percents = [
-        s.object["status"]["startup"]["percent"]
-        for s in watch.seen
-        if s.object.get("status", {}).get("startup", {}).get("percent") is not None
-    ]
+    assert occur <= set(phases), phases
+
+
+def test_the_percent_of_a_start_never_falls(start: Start) -> None:
+    startups = [s.object.get("status", {}).get("startup", {}) for s in start.seen]
+    percents = [startup["percent"] for startup in startups if "percent" in startup]
+    assert percents
     assert percents == sorted(percents), percents
     assert all(p % 5 == 0 for p in percents)
-    waited_s = completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], watch)
-    assert waited_s > 0, "Ready before a completion"
-    readied.add(waited_s)
-    assert ready.object["status"]["observedGeneration"] == 1
-    kubectl("delete", "dss", name)
+
+
+def test_ready_comes_only_after_a_completion(start: Start) -> None:
+    assert start.completion_to_ready_s > 0
+    assert start.seen[-1].object["status"]["observedGeneration"] == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.agent.harness import Agent
+from tests.agent.harness import Agent
 
 Start = Callable[..., Agent]
 

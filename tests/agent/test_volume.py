@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.agent import conftest
-from tests.unit.agent.conftest import Start
-from tests.unit.agent.harness import Agent, until
-
-start = conftest.start
+from tests.agent.conftest import Start
+from tests.agent.harness import Agent, until
 
 MIB = 1024 * 1024
 MEMORY_KIB = 64 * 1024

@@ -6,11 +6,8 @@ import time
 
 import pytest
 
-from tests.unit.agent import conftest
-from tests.unit.agent.conftest import Start
-from tests.unit.agent.harness import QUICK, alive, engine, until
-
-start = conftest.start
+from tests.agent.conftest import Start
+from tests.agent.harness import QUICK, alive, engine, until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.agent.conftest import Start
-from tests.unit.agent.harness import LOGS, QUICK, alive, engine, until
+from tests.agent.conftest import Start
+from tests.agent.harness import LOGS, QUICK, alive, engine, until
 
 
 @pytest.mark.parametrize(("script", "code"), [

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.agent.conftest import Start
-from tests.unit.agent.harness import QUICK, REPO, Agent, engine, until
+from tests.agent.conftest import Start
+from tests.agent.harness import QUICK, REPO, Agent, engine, until
 
 
 def asked(agent: Agent, part: str) -> list[str]:

@@ -5,11 +5,8 @@ import re
 import signal
 import time
 
-from tests.unit.agent import conftest
-from tests.unit.agent.conftest import Start
-from tests.unit.agent.harness import QUICK, Agent, alive, engine, until
-
-start = conftest.start
+from tests.agent.conftest import Start
+from tests.agent.harness import QUICK, Agent, alive, engine, until
 
 
 def ended_as(agent: Agent, reason: str, words: str) -> None:

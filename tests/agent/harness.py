@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-REPO = Path(__file__).parents[3]
+REPO = Path(__file__).parents[2]
 LOGS = REPO / "tests" / "logs" / "vllm-0.32-cpu"
 ENGINE = Path(__file__).parent / "engine.py"
 DEADLINE_S = 20.0

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.agent.conftest import Start
-from tests.unit.agent.harness import LOGS, until
+from tests.agent.conftest import Start
+from tests.agent.harness import LOGS, until
 
 MIB = 1024 * 1024
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deepseekserve.agent.guard import OPEN_PATHS, Guard
-from tests.unit.agent.harness import LOGS
+from tests.agent.harness import LOGS
 
 KEY = "sk-secret"
 OPEN = [

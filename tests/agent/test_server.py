@@ -11,7 +11,7 @@ import pytest
 
 from deepseekserve.agent.limits import Limits
 from deepseekserve.agent.server import Page, Server, listen
-from tests.unit.agent.harness import until
+from tests.agent.harness import until
 
 LIMITS = Limits(connections=8, connection_s=2.0)
 SECONDS = 20.0
