@@ -11,7 +11,7 @@ import yaml
 from tests.e2e.timing import Timings, completion_to_ready
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab, bring_up, drop_namespace, fresh_namespace, model_volume
-from tests.lab.watch import Seen, Watch, serves
+from tests.lab.watch import Seen, Watch, is_true, serves
 
 DATA = Path(__file__).parent / "data"
 MEASURED: pytest.StashKey[list[Timings]] = pytest.StashKey()
@@ -36,6 +36,9 @@ def kubectl(lab: Lab) -> Iterator[Kubectl]:
     kubectl("exec", "toolbox", "--", "python3", "/opt/deepseekserve/make_tiny_model.py", "/models/tiny")
     toolbox(kubectl, "break_models.py")
     yield kubectl
+    # Kubernetes looks again at a namespace with pods only after half of their grace period.
+    kubectl("delete", "dss", "--all")
+    kubectl("wait", "--for=delete", "pod", "-l", "deepseekserve.io/name", "--timeout=120s", timeout_s=130)
     drop_namespace(lab.kubectl, NAMESPACE)
 
 
@@ -76,8 +79,9 @@ def first_start(kubectl: Kubectl, thing: Object) -> Start:
     name = thing["metadata"]["name"]
     with Watch(kubectl, name) as watch:
         kubectl.apply(thing)
-        ready = watch.until(serves, timeout_s=START_S, what="Ready after its first start")
-        return Start(watch.seen[: ready.index + 1], completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], watch))
+        ready = watch.until(is_true("Ready"), timeout_s=START_S, what="Ready after its first start")
+        waited_s = completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], ready)
+    return Start(watch.seen[: ready.index + 1], waited_s)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.cases import FAIL_S, Case, assert_told_well
 from tests.e2e.conftest import START_S, engine_pods, toolbox
 from tests.e2e.groups import Kill, Struck, group, reason_told, strike
-from tests.e2e.timing import Timings
+from tests.e2e.timing import Timings, completion_to_ready
 from tests.lab.kubectl import Kubectl
 from tests.lab.watch import Watch, condition, failed_with, serves
 
@@ -80,14 +80,18 @@ def test_a_broken_file_is_explained(kubectl: Kubectl, broken: Watches, told: Tim
 
 
 @pytest.mark.parametrize("name", [folder(case) for case in CASES.values()])
-def test_it_serves_once_the_file_is_mended(mended: Watches, name: str) -> None:
-    mended[name].until(serves, timeout_s=START_S, what="Ready with the mended file, nothing else touched")
+def test_it_serves_once_the_file_is_mended(kubectl: Kubectl, mended: Watches, readied: Timings, name: str) -> None:
+    ready = mended[name].until(serves, timeout_s=START_S, what="Ready with the mended file, nothing else touched")
+    waited_s = completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], ready)
+    assert waited_s > 0
+    readied.add(waited_s)
 
 
 @pytest.mark.parametrize("name", KILLS, ids=[f"{k.signal} to {k.word}" for k in KILLS.values()])
 def test_a_serving_engine_that_dies_or_hangs_is_explained_and_comes_back_by_itself(
-    struck: dict[str, Struck], name: str
+    kubectl: Kubectl, struck: dict[str, Struck], readied: Timings, name: str
 ) -> None:
     seen = reason_told(struck[name], KILLS[name])
     assert seen.object["status"]["failure"]["message"]
-    struck[name].watch.until(serves, timeout_s=START_S, what="Ready again by itself", since=seen.index)
+    ready = struck[name].watch.until(serves, timeout_s=START_S, what="Ready again by itself", since=seen.index)
+    readied.add(completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], ready))

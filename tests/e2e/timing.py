@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.lab.kubectl import Kubectl, Object
-from tests.lab.watch import Watch, is_true
+from tests.lab.watch import Seen
 
 
 @dataclass
@@ -35,20 +35,24 @@ class Timings:
 
 def log_times(kubectl: Kubectl, pod: Object, words: str) -> list[float]:
     """Wall-clock times of the lines of a pod's log, this container's and its predecessor's, that hold `words`."""
-    name, times = pod["metadata"]["name"], []
     restarted = any(s.get("restartCount") for s in pod["status"].get("containerStatuses", []))
-    for more in [["--previous"], []] if restarted else [[]]:
-        # Progress bars are joined by carriage returns, at which splitlines() would split too.
-        for line in kubectl("logs", "--timestamps", *more, name).split("\n"):
-            stamp, _, text = line.partition(" ")
-            if words in text:
-                times.append(datetime.fromisoformat(stamp).timestamp())
+    before = stamps(kubectl, pod, words, "--previous") if restarted else []
+    return before + stamps(kubectl, pod, words)
+
+
+def stamps(kubectl: Kubectl, pod: Object, words: str, *more: str) -> list[float]:
+    """The same of one container, by the options of `kubectl logs`; its own is the last that was started."""
+    times = []
+    # Progress bars are joined by carriage returns, at which splitlines() would split too.
+    for line in kubectl("logs", "--timestamps", *more, pod["metadata"]["name"]).split("\n"):
+        stamp, _, text = line.partition(" ")
+        if words in text:
+            times.append(datetime.fromisoformat(stamp).timestamp())
     return times
 
 
-def completion_to_ready(kubectl: Kubectl, pod: Object, watch: Watch) -> float:
-    """Seconds from the first completion in the engine's own access log to the first state with Ready=True."""
-    completed = log_times(kubectl, pod, '"POST /v1/completions HTTP/1.1" 200')
+def completion_to_ready(kubectl: Kubectl, pod: Object, ready: Seen) -> float:
+    """Seconds from the first completion in the engine's own access log, since its last start, to the given state."""
+    completed = stamps(kubectl, pod, '"POST /v1/completions HTTP/1.1" 200')
     assert completed, "no completion in the engine's own access log"
-    first = next(state for state in watch.seen if is_true("Ready")(state.object))
-    return first.at - completed[0]
+    return ready.at - completed[0]

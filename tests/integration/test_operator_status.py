@@ -13,6 +13,7 @@ from tests.integration.operating import (
     Pods,
     eventually,
     failing,
+    now,
     resource,
     serving,
     starting,
@@ -86,6 +87,17 @@ def test_a_start_is_followed_phase_by_phase_until_it_serves(here: Kubectl, tiny:
     percents = [startup(s.object)["percent"] for s in tiny.seen if startup(s.object).get("pod") == pod.name]
     assert percents == sorted(percents)
     assert event_reasons(here, "tiny") == ["RolloutStarted", "Serving"]
+
+
+def test_a_phase_that_passed_between_two_looks_is_shown_too(tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    pod.run()
+    tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
+    names = ["Starting", "LoadingWeights", "Compiling", "ProfilingMemory"]
+    pod.agent.report = starting(names[-1], 95, phases=[{"phase": name, "since": now()} for name in names])
+    tiny.until(phase_is("ProfilingMemory"), timeout_s=30, what="ProfilingMemory")
+    phases = [s.object.get("status", {}).get("phase") for s in tiny.seen]
+    assert list(dict.fromkeys(phases))[-4:] == names
 
 
 def test_ready_is_true_soon_after_the_pods_readiness(tiny: Watch, pods: Pods) -> None:

@@ -106,6 +106,17 @@ def test_what_a_later_agent_says_is_understood_as_far_as_it_can_be() -> None:
     assert other.failure.fixes == ()
 
 
+def test_a_report_tells_the_phases_passed_and_leaves_out_what_is_none() -> None:
+    passed = [{"phase": "Starting", "since": "2026-11-24T12:00:02Z"}, {"phase": "Dreaming", "since": "x"}, {}, 7]
+    read = parse_report(raw_report("loading") | {"phases": passed})
+    assert read
+    assert read.phases == ((Phase.STARTING, "2026-11-24T12:00:02Z"),)
+    for other in (raw_report("loading"), raw_report("loading") | {"phases": "Starting"}):
+        read = parse_report(other)
+        assert read
+        assert read.phases == ()
+
+
 @pytest.mark.parametrize("raw", [None, [], "text", {}, raw_report("in another form")])
 def test_what_is_not_a_report_is_none(raw: Any) -> None:
     assert parse_report(raw) is None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from deepseekserve.api import Condition, Status
 from deepseekserve.diagnose import diagnose
 from deepseekserve.facts import Finding, PodFacts
 from deepseekserve.facts.pods import Trouble
-from deepseekserve.status import Note, Subject, decide, makes_room, notes, wanted_replicas
+from deepseekserve.status import Note, Subject, decide, lags, makes_room, notes, wanted_replicas
 from tests.unit.seen import HASH, NOW, facts, pod, report
 
 SUBJECT = Subject(
@@ -245,6 +246,39 @@ def test_another_pod_begins_at_zero() -> None:
     other = later(1, pod("scheduling", name="tiny-b"), previous=far)
     assert other.startup
     assert (other.startup.phase, other.startup.percent) == (Phase.SCHEDULING, 0)
+
+
+PASSED = (
+    (Phase.STARTING, "2026-11-24T12:00:02Z"),
+    (Phase.LOADING_WEIGHTS, "2026-11-24T12:00:20Z"),
+    (Phase.COMPILING, "2026-11-24T12:00:21Z"),
+    (Phase.PROFILING_MEMORY, "2026-11-24T12:00:22Z"),
+)
+SERVED = (Phase.SERVING, "2026-11-24T12:00:23Z")
+
+
+@pytest.mark.parametrize(
+    "fast",
+    [{"phase": Phase.PROFILING_MEMORY, "phases": PASSED}, {"phase": Phase.SERVING, "phases": (*PASSED, SERVED)}],
+    ids=["on its way", "announced"],
+)
+def test_phases_that_passed_between_two_looks_are_shown_one_after_another(fast: dict[str, Any]) -> None:
+    status = decided(pod("running", report=report("starting", phases=PASSED[:1])))
+    seen = facts(pod("running", report=report("loading", phase_since=fast["phases"][-1][1], **fast)))
+    shown = [status.startup]
+    while lags(SUBJECT, status, seen):
+        status = decide(SUBJECT, status, seen, None)
+        shown.append(status.startup)
+    assert [(s.phase, s.since) for s in shown if s][1:] == list(PASSED[1:])
+
+
+def test_a_start_that_was_never_seen_is_shown_where_it_stands() -> None:
+    far = report("loading", phase=Phase.PROFILING_MEMORY, phases=PASSED)
+    assert decided(pod("running", report=far)).phase is Phase.PROFILING_MEMORY
+
+
+def test_a_status_without_a_start_lags_behind_nothing() -> None:
+    assert not lags(SUBJECT, serving(), facts(pod("ready", report=report("serving"))))
 
 
 def test_serving_is_for_the_pods_ready_condition_to_say() -> None:

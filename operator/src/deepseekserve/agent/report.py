@@ -4,7 +4,7 @@ The operator's `facts` reads both; the form is fixed by `SCHEMA`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -26,6 +26,7 @@ class Standing:
     percent: int
     phase_since: float
     started_at: float
+    phases: Sequence[tuple[Phase, float]] = ()      # all so far, each with its beginning
     ready: bool = False
     expected_seconds: float | None = None
     engine: Mapping[str, object] = field(default_factory=dict)
@@ -44,6 +45,7 @@ def report(standing: Standing) -> dict[str, object]:
         "phase": standing.phase.value,
         "percent": standing.percent,
         "phaseSince": rfc3339(standing.phase_since),
+        "phases": [{"phase": phase.value, "since": rfc3339(since)} for phase, since in standing.phases],
         "startedAt": rfc3339(standing.started_at),
         "expectedSeconds": None if expected is None else round(expected),
         "ready": standing.ready,
@@ -58,6 +60,7 @@ def report(standing: Standing) -> dict[str, object]:
 def termination_message(report: Mapping[str, object]) -> bytes:
     """Return the report as one JSON object of at most 4,096 bytes; the excerpt is cut first, then notes, then fixes."""
     data: dict[str, Any] = json.loads(json.dumps(report))
+    data.pop("phases", None)        # for those who watch a start; this one has ended
     failure: dict[str, Any] = data.get("failure") or {}
     _cut(data, failure, "logExcerpt", 0)
     for holder, key in ((data.get("engine") or {}, "notes"), (failure, "fixes"), (data, "engine")):

@@ -133,8 +133,8 @@ class Session:
         return report(Standing(
             phase=Phase.SERVING if been_ready else view.phase, percent=100 if been_ready else view.percent,
             phase_since=view.phase_since if view.phase is Phase.SERVING else prober.ready_at or view.phase_since,
-            started_at=self._started_at, expected_seconds=None if been_ready else view.expected_seconds,
-            ready=code is None and self._is_ready(),
+            phases=view.phases, started_at=self._started_at,
+            expected_seconds=None if been_ready else view.expected_seconds, ready=code is None and self._is_ready(),
             engine={**view.facts, "notes": notes} if notes else view.facts,
             failure=failure, failed_at=min(known_at, default=now), exit_code=code,
             degraded=chat or None, settled=chat is not None,

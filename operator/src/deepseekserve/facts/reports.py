@@ -25,6 +25,7 @@ class AgentReport:
     phase: Phase | None
     percent: int
     phase_since: str                          # RFC 3339, or empty
+    phases: tuple[tuple[Phase, str], ...]     # all so far, each with its beginning; older agents do not say
     expected_seconds: float | None            # from now until ready
     ready: bool
     engine: Mapping[str, Any]
@@ -50,6 +51,7 @@ def parse_report(raw: object) -> AgentReport | None:
         phase=_member(Phase, raw.get("phase")),
         percent=_percent(raw.get("percent")),
         phase_since=_text(raw.get("phaseSince")),
+        phases=_phases(raw.get("phases")),
         expected_seconds=float(expected) if isinstance(expected, int | float) else None,
         ready=raw.get("ready") is True,
         engine=engine if isinstance(engine, Mapping) else {},
@@ -57,6 +59,12 @@ def parse_report(raw: object) -> AgentReport | None:
         degraded=_text(raw.get("degraded")),
         settled=raw.get("settled") is not False,
     )
+
+
+def _phases(raw: object) -> tuple[tuple[Phase, str], ...]:
+    passed = [entry for entry in (raw if isinstance(raw, list) else ()) if isinstance(entry, Mapping)]
+    known = [(_member(Phase, entry.get("phase")), _text(entry.get("since"))) for entry in passed]
+    return tuple((phase, since) for phase, since in known if phase)
 
 
 def _failure(raw: object) -> Finding | None:

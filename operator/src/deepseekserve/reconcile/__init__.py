@@ -16,7 +16,7 @@ from deepseekserve.reconcile.invalid import asks_for_none, finding_of, last_subj
 from deepseekserve.reconcile.pace import next_look
 from deepseekserve.reconcile.publish import Publisher
 from deepseekserve.reconcile.revisions import Revisions
-from deepseekserve.status import Subject, decide, makes_room, wanted_replicas
+from deepseekserve.status import Subject, decide, lags, makes_room, wanted_replicas
 
 __all__ = ["Reconciler"]
 
@@ -62,7 +62,9 @@ class Reconciler:
             await prune(self.kube, self.cache, raw, manifests, self.revisions.kept(serve, status))
         elif replicas == 0:
             await stop(self.kube, self.cache, raw)
-        return 0 if wanted_replicas(subject, status) != replicas else next_look(facts, outcome)
+        if wanted_replicas(subject, status) != replicas or lags(subject, status, facts):
+            return 0
+        return next_look(facts, outcome)
 
     async def _tell_invalid(self, raw: Object, previous: Status, error: InvalidSpec) -> float | None:
         """Say what is wrong with the spec, and what serves meanwhile; render nothing, touch only what shall stop."""

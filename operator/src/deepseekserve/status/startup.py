@@ -29,6 +29,12 @@ def startup(subject: Subject, previous: Status, facts: Facts) -> Startup | None:
     return _of_pod(pod, slowest, last, facts.now)
 
 
+def lags(subject: Subject, shown: Status, facts: Facts) -> bool:
+    """Tell whether the same facts have another phase to show, once this status was seen."""
+    later = startup(subject, shown, facts) if shown.startup else None
+    return later is not None and shown.startup is not None and later.phase is not shown.startup.phase
+
+
 def _heard(pods: tuple[PodFacts, ...], last: Startup | None) -> tuple[PodFacts, ...]:
     """The pods whose stand is known, now or from last time: silence must not make another one the slowest."""
     heard = tuple(pod for pod in pods if not _is_silent(pod) or (last and last.pod == pod.name))
@@ -61,10 +67,15 @@ def _of_pod(pod: PodFacts, seen: Progress, last: Startup | None, now: datetime) 
 
 
 def _forward(seen: Progress, before: Startup) -> tuple[Phase, str | None]:
-    """The phase and its beginning. Serving is for the pod's Ready condition to say: until then the last one lasts."""
-    if before.phase and (seen.phase is Phase.SERVING or rank(seen.phase) < rank(before.phase)):
-        return before.phase, before.since
-    return (Phase.STARTING, None) if seen.phase is Phase.SERVING else (seen.phase, seen.since)
+    """The next phase and its beginning: those that passed between two looks are shown too, one with each status.
+
+    Serving is for the pod's Ready condition to say: until then the last one lasts.
+    """
+    if before.phase is None:
+        return (Phase.STARTING, None) if seen.phase is Phase.SERVING else (seen.phase, seen.since)
+    reached = (*seen.passed, (seen.phase, seen.since))
+    ahead = (now for now in reached if rank(now[0]) > rank(before.phase) and now[0] is not Phase.SERVING)
+    return next(ahead, (before.phase, before.since))
 
 
 def _goes_on(last: Startup, pod: PodFacts) -> bool:
