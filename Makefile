@@ -67,7 +67,7 @@ chart: venv tools ## The Helm chart and the examples against helm, kube-apiserve
 	@$(PYTEST) tests/chart
 
 e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (PROVIDER=auto|local|kind)
-	@$(PYTEST) tests/e2e --durations=15
+	@$(PYTEST) tests/e2e --durations=15 --timeout=1500
 
 ##@ Build
 .PHONY: crds tools images requirements

@@ -38,7 +38,7 @@ def kubectl(lab: Lab) -> Iterator[Kubectl]:
     yield kubectl
     # Kubernetes looks again at a namespace with pods only after half of their grace period.
     kubectl("delete", "dss", "--all")
-    kubectl("wait", "--for=delete", "pod", "-l", "deepseekserve.io/name", "--timeout=120s", timeout_s=130)
+    await_no_pods(kubectl, "deepseekserve.io/name")
     drop_namespace(lab.kubectl, NAMESPACE)
 
 
@@ -64,6 +64,16 @@ def engine_pods(kubectl: Kubectl, name: str) -> list[Object]:
         p for p in kubectl.list("pods", f"deepseekserve.io/name={name}") if "deletionTimestamp" not in p["metadata"]
     ]
     return sorted(pods, key=lambda p: str(p["metadata"]["creationTimestamp"]))
+
+
+def delete(kubectl: Kubectl, *names: str) -> None:
+    """Delete resources and wait until their pods are gone, with the memory that they hold."""
+    kubectl("delete", "dss", "--ignore-not-found", *names)
+    await_no_pods(kubectl, f"deepseekserve.io/name in ({', '.join(names)})")
+
+
+def await_no_pods(kubectl: Kubectl, selector: str) -> None:
+    kubectl("wait", "--for=delete", "pod", "-l", selector, "--timeout=120s", timeout_s=130)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the tests of broken files and killed engines share: resources that start, fail and come back side by side.
 
-Each has a pod of its own, since the kubelet's back-off grows with each restart of a pod, and little memory, so that a
-group fits on one small node.
+Each has a pod of its own, since the kubelet's back-off grows with each restart of a container, and little memory, so
+that a group fits on one small node.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.e2e.cases import FAIL_S
-from tests.e2e.conftest import DATA, engine_pods, resource
+from tests.e2e.conftest import DATA, delete, engine_pods, resource
 from tests.lab.kubectl import Kubectl
 from tests.lab.watch import Seen, Watch, condition, failed_with
 
@@ -40,10 +40,10 @@ def group(kubectl: Kubectl, specs: Mapping[str, Mapping[str, Any]]) -> Iterator[
     with ExitStack() as stack:
         watches = {name: stack.enter_context(Watch(kubectl, name)) for name in specs}
         kubectl.apply(*(resource(name, resources=MEMORY, **spec) for name, spec in specs.items()))
-        yield watches
-        kubectl("delete", "dss", *specs)
-        pods = f"deepseekserve.io/name in ({', '.join(specs)})"
-        kubectl("wait", "--for=delete", "pod", "-l", pods, "--timeout=120s", timeout_s=130)
+        try:
+            yield watches
+        finally:
+            delete(kubectl, *specs)
 
 
 def strike(kubectl: Kubectl, watch: Watch, kill: Kill) -> Struck:

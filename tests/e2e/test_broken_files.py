@@ -13,7 +13,7 @@ from tests.e2e.conftest import START_S, engine_pods, toolbox
 from tests.e2e.groups import Kill, Struck, group, reason_told, strike
 from tests.e2e.timing import Timings, completion_to_ready
 from tests.lab.kubectl import Kubectl
-from tests.lab.watch import Watch, condition, failed_with, serves
+from tests.lab.watch import Seen, Watch, condition, failed_with, serves
 
 CASES = {
     "truncated weights": Case("CorruptModel", {"model": {"source": "pvc://models/truncated"}}, "safetensors"),
@@ -51,12 +51,22 @@ def broken(kubectl: Kubectl) -> Iterator[Watches]:
 
 
 @pytest.fixture(scope="module")
-def mended(kubectl: Kubectl, broken: Watches) -> Watches:
-    """The same resources, once each has failed and its file was replaced by the good one."""
+def failed(kubectl: Kubectl, broken: Watches, told: Timings) -> dict[str, Seen]:
+    """The state in which each has failed; its file is replaced by the good one at once, before it fails again."""
+    states = {}
     for case in CASES.values():
-        broken[folder(case)].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
-    for name in broken:
+        name = folder(case)
+        seen = broken[name].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
+        told.add_since(kubectl, engine_pods(kubectl, name)[-1], case.decisive, seen.at)
         toolbox(kubectl, MEND, f"/models/{name}")
+        states[name] = seen
+    return states
+
+
+@pytest.fixture(scope="module")
+def mended(broken: Watches, failed: dict[str, Seen]) -> Watches:
+    """The watches of the same resources, once each has failed and its file was replaced by the good one."""
+    assert broken.keys() == failed.keys()
     return broken
 
 
@@ -69,14 +79,13 @@ def struck(kubectl: Kubectl, mended: Watches) -> dict[str, Struck]:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_broken_file_is_explained(kubectl: Kubectl, broken: Watches, told: Timings, case: Case) -> None:
-    name = folder(case)
-    seen = broken[name].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
-    told.add_since(kubectl, engine_pods(kubectl, name)[-1], case.decisive, seen.at)
+def test_a_broken_file_is_explained(broken: Watches, failed: dict[str, Seen], case: Case) -> None:
+    seen = failed[folder(case)]
     assert_told_well(seen.object["status"], case)
     ready = condition(seen.object, "Ready")
     assert (ready["status"], ready["reason"]) == ("False", case.reason)
-    assert not [s for s in broken[name].seen if condition(s.object, "Ready").get("status") == "True"]
+    before = broken[folder(case)].seen[: seen.index]
+    assert not [s for s in before if condition(s.object, "Ready").get("status") == "True"]
 
 
 @pytest.mark.parametrize("name", [folder(case) for case in CASES.values()])

@@ -6,7 +6,7 @@ import pytest
 
 from deepseekserve.quantity import parse_quantity
 from tests.e2e.cases import FAIL_S, Case, assert_told_well
-from tests.e2e.conftest import START_S, engine_pods, resource
+from tests.e2e.conftest import START_S, delete, engine_pods, resource
 from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.watch import Watch, condition, failed_with, serves
@@ -71,16 +71,9 @@ def test_an_edit_that_cannot_work_is_explained_while_the_old_revision_serves(
         told.add_since(kubectl, engine_pods(kubectl, served.name)[-1], case.decisive, at)
     finally:
         mark = served.mark()
-        restore(kubectl, served.name, before)
+        restored = {"op": "replace", "path": "/spec", "value": before["spec"]}
+        kubectl("patch", "dss", served.name, "--type=json", "-p", json.dumps([restored]))
     served.until(serves, timeout_s=START_S, what="Ready and not Degraded after the edit back", since=mark)
-
-
-def restore(kubectl: Kubectl, name: str, before: Object) -> None:
-    """Put the whole spec back as it was, as `kubectl replace` of the old file would."""
-    live = kubectl.get("dss", name)
-    assert live is not None
-    live["spec"] = before["spec"]
-    kubectl("replace", "-f", "-", stdin=json.dumps(live))
 
 
 def test_a_memory_limit_too_small_is_named_and_a_larger_one_serves(kubectl: Kubectl) -> None:
@@ -94,7 +87,7 @@ def test_a_memory_limit_too_small_is_named_and_a_larger_one_serves(kubectl: Kube
         mark = watch.mark()
         kubectl.patch("dss", "starved", {"spec": {"resources": {"memory": "4Gi"}}})
         watch.until(serves, timeout_s=START_S, what="Ready with more memory", since=mark)
-    kubectl("delete", "dss", "starved")
+    delete(kubectl, "starved")
 
 
 def test_pods_that_never_served_make_room_for_the_revision_that_cures_them(kubectl: Kubectl) -> None:
@@ -106,7 +99,7 @@ def test_pods_that_never_served_make_room_for_the_revision_that_cures_them(kubec
         mark = watch.mark()
         kubectl.patch("dss", "wide", {"spec": {"model": {"source": "pvc://models/tiny"}}})
         watch.until(serves, timeout_s=START_S, what="Ready with the right folder", since=mark)
-    kubectl("delete", "dss", "wide")
+    delete(kubectl, "wide")
 
 
 def free_memory(kubectl: Kubectl) -> int:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.e2e.conftest import START_S, engine_pods
+from tests.e2e.conftest import START_S, await_no_pods, engine_pods
 from tests.lab.kubectl import Kubectl
 from tests.lab.setup import OPERATOR_NAMESPACE, Lab
 from tests.lab.watch import Watch, condition, is_current, is_true, serves
@@ -38,8 +38,10 @@ def test_kubectl_explain_describes_a_field(kubectl: Kubectl) -> None:
 
 def test_kubectl_describe_shows_conditions_and_events(kubectl: Kubectl, served: Watch) -> None:
     text = kubectl("describe", "dss", served.name)
-    for word in ("Ready", "Reconciling", "Stalled", "Degraded", "Events:", "Serving"):
-        assert word in text
+    described, _, events = text.partition("\nEvents:")
+    for kind in ("Ready", "Reconciling", "Stalled", "Degraded"):
+        assert re.search(rf"^ +Type: +{kind}$", described, re.MULTILINE)
+    assert re.search(r"^ +Normal +Serving +", events, re.MULTILINE)
 
 
 def test_the_status_tells_what_the_engine_reported(kubectl: Kubectl, served: Watch) -> None:
@@ -83,9 +85,7 @@ def test_suspended_has_no_pods_and_says_so(kubectl: Kubectl, served: Watch) -> N
         lambda r: is_current(r) and r["status"].get("phase") == "Suspended", timeout_s=60, what="Suspended", since=mark
     )
     assert condition(seen.object, "Ready")["reason"] == "Suspended"
-    kubectl(
-        "wait", "--for=delete", "pod", "-l", f"deepseekserve.io/name={served.name}", "--timeout=120s", timeout_s=130
-    )
+    await_no_pods(kubectl, f"deepseekserve.io/name={served.name}")
     mark = served.mark()
     kubectl.patch("dss", served.name, {"spec": {"suspended": False}})
     served.until(serves, timeout_s=START_S, what="Ready after suspension", since=mark)

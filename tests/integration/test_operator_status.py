@@ -93,11 +93,11 @@ def test_a_phase_that_passed_between_two_looks_is_shown_too(tiny: Watch, pods: P
     pod = pods.next("tiny")
     pod.run()
     tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
-    names = ["Starting", "LoadingWeights", "Compiling", "ProfilingMemory"]
-    pod.agent.report = starting(names[-1], 95, phases=[{"phase": name, "since": now()} for name in names])
-    tiny.until(phase_is("ProfilingMemory"), timeout_s=30, what="ProfilingMemory")
+    passed = ["Starting", "LoadingWeights", "Compiling", "ProfilingMemory", "Serving"]
+    pod.serve(serving(phases=[{"phase": name, "since": now()} for name in passed]))
+    tiny.until(serves, timeout_s=30, what="Serving")
     phases = [s.object.get("status", {}).get("phase") for s in tiny.seen]
-    assert list(dict.fromkeys(phases))[-4:] == names
+    assert list(dict.fromkeys(phases))[-5:] == passed
 
 
 def test_ready_is_true_soon_after_the_pods_readiness(tiny: Watch, pods: Pods) -> None:

@@ -11,7 +11,7 @@ from deepseekserve.api import Condition, Status
 from deepseekserve.diagnose import diagnose
 from deepseekserve.facts import Finding, PodFacts
 from deepseekserve.facts.pods import Trouble
-from deepseekserve.status import Note, Subject, decide, lags, makes_room, notes, wanted_replicas
+from deepseekserve.status import Note, Subject, decide, makes_room, notes, passing, wanted_replicas
 from tests.unit.seen import HASH, NOW, facts, pod, report
 
 SUBJECT = Subject(
@@ -257,28 +257,75 @@ PASSED = (
 SERVED = (Phase.SERVING, "2026-11-24T12:00:23Z")
 
 
+STARTED = {"phase": Phase.STARTING, "phases": PASSED[:1]}
+PROFILING = {"phase": Phase.PROFILING_MEMORY, "phases": PASSED}
+ANNOUNCED = {"phase": Phase.SERVING, "phases": (*PASSED, SERVED)}
+
+
+def between(previous: Status, *pods: PodFacts, subject: Subject = SUBJECT) -> list[Status]:
+    """What is shown between the last status and that of these pods."""
+    seen = facts(*pods, revision=subject.revision_hash)
+    return list(passing(previous, decided(*pods, previous=previous, subject=subject), seen))
+
+
+def shown_phases(statuses: list[Status]) -> list[tuple[Phase | None, str | None]]:
+    return [(s.startup.phase, s.startup.since) for s in statuses if s.startup]
+
+
 @pytest.mark.parametrize(
-    "fast",
-    [{"phase": Phase.PROFILING_MEMORY, "phases": PASSED}, {"phase": Phase.SERVING, "phases": (*PASSED, SERVED)}],
-    ids=["on its way", "announced"],
+    ("situation", "told", "unseen"),
+    [
+        ("running", PROFILING, PASSED[1:3]),          # ProfilingMemory itself is what the next status shows
+        ("running", ANNOUNCED, ()),                   # that one stays where it was until the pod is ready
+        ("ready", ANNOUNCED, PASSED[1:]),
+        ("running", STARTED, ()),
+        ("running", {"phases": ()}, ()),              # an older agent
+    ],
+    ids=["on its way", "announced", "ready", "nothing new", "not told"],
 )
-def test_phases_that_passed_between_two_looks_are_shown_one_after_another(fast: dict[str, Any]) -> None:
-    status = decided(pod("running", report=report("starting", phases=PASSED[:1])))
-    seen = facts(pod("running", report=report("loading", phase_since=fast["phases"][-1][1], **fast)))
-    shown = [status.startup]
-    while lags(SUBJECT, status, seen):
-        status = decide(SUBJECT, status, seen, None)
-        shown.append(status.startup)
-    assert [(s.phase, s.since) for s in shown if s][1:] == list(PASSED[1:])
+def test_phases_that_passed_between_two_looks_are_shown(
+    situation: str, told: dict[str, Any], unseen: tuple[tuple[Phase, str], ...]
+) -> None:
+    before = decided(pod("running", report=report("starting", **STARTED)))
+    walked = between(before, pod(situation, report=report("loading", **told)))
+    assert shown_phases(walked) == list(unseen)
+    assert [s.phase for s in walked] == [phase for phase, _ in unseen]
+    assert all(s.conditions == before.conditions for s in walked)
 
 
-def test_a_start_that_was_never_seen_is_shown_where_it_stands() -> None:
-    far = report("loading", phase=Phase.PROFILING_MEMORY, phases=PASSED)
-    assert decided(pod("running", report=far)).phase is Phase.PROFILING_MEMORY
+def test_an_older_revision_goes_on_serving_while_phases_pass() -> None:
+    old = serving()
+    before = decided(pod("ready", **OLD), current("running", report=report("starting", **STARTED)),
+                     previous=old, subject=edited())
+    walked = between(before, pod("ready", **OLD), current("running", report=report("loading", **PROFILING)),
+                     subject=edited())
+    assert shown_phases(walked) == list(PASSED[1:3])
+    assert {s.phase for s in walked} == {Phase.SERVING}
 
 
-def test_a_status_without_a_start_lags_behind_nothing() -> None:
-    assert not lags(SUBJECT, serving(), facts(pod("ready", report=report("serving"))))
+def test_phases_out_of_order_are_never_shown_going_back() -> None:
+    before = decided(pod("running", report=report("starting", **STARTED)))
+    odd = {**PROFILING, "phases": (PASSED[2], PASSED[1], PASSED[2], (Phase.LOADING_WEIGHTS, ""), PASSED[3])}
+    assert shown_phases(between(before, pod("running", report=report("loading", **odd)))) == [PASSED[2]]
+
+
+@pytest.mark.parametrize(
+    ("seen", "subject"),
+    [
+        (pod("running", name="b"), SUBJECT),
+        (pod("running-again"), SUBJECT),
+        (current("running"), edited()),
+        (pod("running"), replace(SUBJECT, replicas=0)),
+    ],
+    ids=["another pod", "another start", "another revision", "suspended"],
+)
+def test_nothing_is_shown_between_two_statuses_that_are_not_of_one_start(seen: PodFacts, subject: Subject) -> None:
+    before = decided(pod("running", report=report("starting", **STARTED)))
+    assert between(before, replace(seen, report=report("loading", **PROFILING)), subject=subject) == []
+
+
+def test_nothing_is_shown_between_two_statuses_when_no_start_was_shown() -> None:
+    assert between(serving(), pod("running", report=report("loading", **PROFILING))) == []
 
 
 def test_serving_is_for_the_pods_ready_condition_to_say() -> None:

@@ -22,7 +22,6 @@ class Progress:
     percent: int
     since: str                        # RFC 3339; empty: now
     ready_at: datetime | None = None
-    passed: tuple[tuple[Phase, str], ...] = ()      # the phases until now, each with its beginning; empty: not known
 
 
 def rank(phase: Phase) -> int:
@@ -43,6 +42,7 @@ def progress(pod: PodFacts, now: datetime) -> Progress:
 
 def _told(report: AgentReport, phase: Phase, now: datetime) -> Progress:
     percent = min(report.percent, _BEFORE_READY_PERCENT)
-    left = None if report.failure else report.expected_seconds
-    ready_at = None if left is None else now + timedelta(seconds=left)
-    return Progress(phase, percent, report.phase_since, ready_at, report.phases)
+    if report.failure:
+        return Progress(phase, percent, report.phase_since)
+    left = report.expected_seconds
+    return Progress(phase, percent, report.phase_since, None if left is None else now + timedelta(seconds=left))

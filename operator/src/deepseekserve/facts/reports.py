@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.facts.findings import Finding, Fix
+from deepseekserve.facts.moments import moment
 
 SCHEMA = 1
 
@@ -50,7 +51,7 @@ def parse_report(raw: object) -> AgentReport | None:
     return AgentReport(
         phase=_member(Phase, raw.get("phase")),
         percent=_percent(raw.get("percent")),
-        phase_since=_text(raw.get("phaseSince")),
+        phase_since=_time(raw.get("phaseSince")),
         phases=_phases(raw.get("phases")),
         expected_seconds=float(expected) if isinstance(expected, int | float) else None,
         ready=raw.get("ready") is True,
@@ -63,7 +64,7 @@ def parse_report(raw: object) -> AgentReport | None:
 
 def _phases(raw: object) -> tuple[tuple[Phase, str], ...]:
     passed = [entry for entry in (raw if isinstance(raw, list) else ()) if isinstance(entry, Mapping)]
-    known = [(_member(Phase, entry.get("phase")), _text(entry.get("since"))) for entry in passed]
+    known = [(_member(Phase, entry.get("phase")), _time(entry.get("since"))) for entry in passed]
     return tuple((phase, since) for phase, since in known if phase)
 
 
@@ -76,7 +77,7 @@ def _failure(raw: object) -> Finding | None:
         message=_text(raw.get("message")),
         remedy=_text(raw.get("remedy")),
         fixes=tuple(_fix(fix) for fix in (fixes if isinstance(fixes, list) else ()) if isinstance(fix, Mapping)),
-        at=_text(raw.get("at")),
+        at=_time(raw.get("at")),
         log_excerpt=_text(raw.get("logExcerpt")),
     )
 
@@ -91,6 +92,11 @@ def _member(enum: type[E], value: object) -> E | None:
 
 def _percent(value: object) -> int:
     return min(100, max(0, value)) if isinstance(value, int) else 0
+
+
+def _time(value: object) -> str:
+    text = _text(value)
+    return text if moment(text) else ""
 
 
 def _text(value: object) -> str:

@@ -10,13 +10,14 @@ from deepseekserve import engine
 from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
 from deepseekserve.apply import apply, prune, stop
 from deepseekserve.diagnose import diagnose
+from deepseekserve.facts import Facts
 from deepseekserve.kube import Key, Kube, KubeError, Object
 from deepseekserve.observe import Agents, Cache, observe
 from deepseekserve.reconcile.invalid import asks_for_none, finding_of, last_subject
 from deepseekserve.reconcile.pace import next_look
 from deepseekserve.reconcile.publish import Publisher
 from deepseekserve.reconcile.revisions import Revisions
-from deepseekserve.status import Subject, decide, lags, makes_room, wanted_replicas
+from deepseekserve.status import Subject, decide, makes_room, passing, wanted_replicas
 
 __all__ = ["Reconciler"]
 
@@ -52,30 +53,32 @@ class Reconciler:
         try:
             outcome = await apply(self.kube, self.cache, raw, manifests)
         except KubeError as error:          # the queue tries again, at longer and longer intervals
-            status = decide(subject, previous, facts, diagnose(facts), obstacle=str(error))
-            await self.publisher.publish(raw, previous, status)
+            await self._tell(raw, facts, decide(subject, previous, facts, diagnose(facts), obstacle=str(error)))
             raise
         status = decide(subject, previous, facts, outcome.trouble or diagnose(facts))
-        await self.publisher.publish(raw, previous, status)
+        await self._tell(raw, facts, status)
         if outcome.complete:
             await self.revisions.mark_good(serve, status)
             await prune(self.kube, self.cache, raw, manifests, self.revisions.kept(serve, status))
         elif replicas == 0:
             await stop(self.kube, self.cache, raw)
-        if wanted_replicas(subject, status) != replicas or lags(subject, status, facts):
-            return 0
-        return next_look(facts, outcome)
+        return 0 if wanted_replicas(subject, status) != replicas else next_look(facts, outcome)
 
     async def _tell_invalid(self, raw: Object, previous: Status, error: InvalidSpec) -> float | None:
         """Say what is wrong with the spec, and what serves meanwhile; render nothing, touch only what shall stop."""
         subject = last_subject(raw, previous, self.cache)
         key = Key(subject.namespace, subject.name)
         facts = await observe(self.cache, self.agents, key, subject.revision_hash, datetime.now(UTC))
-        status = decide(subject, previous, facts, finding_of(raw, error))
-        await self.publisher.publish(raw, previous, status)
+        await self._tell(raw, facts, decide(subject, previous, facts, finding_of(raw, error)))
         if asks_for_none(raw):
             await stop(self.kube, self.cache, raw)
         return next_look(facts)
+
+    async def _tell(self, raw: Object, facts: Facts, status: Status) -> None:
+        """Publish a status, after those of the phases that passed unseen."""
+        previous = Status.read(raw.get("status"))
+        for shown in (*passing(previous, status, facts), status):
+            await self.publisher.publish(raw, previous, shown)
 
 
 def _subject(serve: DeepSeekServe, revision: str) -> Subject:

@@ -12,11 +12,11 @@ from deepseekserve.status.conditions import Case, conditions
 from deepseekserve.status.engine import engine_facts
 from deepseekserve.status.failure import failing, is_halted, serves_fully
 from deepseekserve.status.room import makes_room
-from deepseekserve.status.startup import lags, startup
+from deepseekserve.status.startup import passing, startup
 from deepseekserve.status.subject import Subject
 from deepseekserve.status.transitions import Note, notes
 
-__all__ = ["Note", "Subject", "decide", "lags", "makes_room", "notes", "serves_fully", "wanted_replicas"]
+__all__ = ["Note", "Subject", "decide", "makes_room", "notes", "passing", "serves_fully", "wanted_replicas"]
 
 
 def wanted_replicas(subject: Subject, previous: Status) -> int:

@@ -3,6 +3,7 @@
 Pure; part of status. A start is one pod up to its container's end; the next start of the same pod counts afresh.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from deepseekserve.agent.reasons import Phase
@@ -29,10 +30,24 @@ def startup(subject: Subject, previous: Status, facts: Facts) -> Startup | None:
     return _of_pod(pod, slowest, last, facts.now)
 
 
-def lags(subject: Subject, shown: Status, facts: Facts) -> bool:
-    """Tell whether the same facts have another phase to show, once this status was seen."""
-    later = startup(subject, shown, facts) if shown.startup else None
-    return later is not None and shown.startup is not None and later.phase is not shown.startup.phase
+def passing(previous: Status, following: Status, facts: Facts) -> Iterator[Status]:
+    """What is to be shown between two statuses: one for each phase that the start has passed since the last look."""
+    last, pod = previous.startup, _shown(previous, facts)
+    if not (last and last.phase and pod and pod.report and previous.current_revision == following.current_revision):
+        return
+    if not (following.startup or following.phase is Phase.SERVING) or not _goes_on(last, pod):
+        return
+    end = rank((following.startup and following.startup.phase) or Phase.SERVING)
+    shown, phase = last, last.phase
+    for passed, since in pod.report.phases:
+        if rank(phase) < rank(passed) < end:
+            phase, shown = passed, shown.model_copy(update={"phase": passed, "since": since or shown.since})
+            overall = passed if previous.phase is last.phase else previous.phase       # an older revision may serve
+            yield previous.model_copy(update={"phase": overall, "startup": shown})
+
+
+def _shown(status: Status, facts: Facts) -> PodFacts | None:
+    return next((pod for pod in facts.current if status.startup and pod.name == status.startup.pod), None)
 
 
 def _heard(pods: tuple[PodFacts, ...], last: Startup | None) -> tuple[PodFacts, ...]:
@@ -67,15 +82,10 @@ def _of_pod(pod: PodFacts, seen: Progress, last: Startup | None, now: datetime) 
 
 
 def _forward(seen: Progress, before: Startup) -> tuple[Phase, str | None]:
-    """The next phase and its beginning: those that passed between two looks are shown too, one with each status.
-
-    Serving is for the pod's Ready condition to say: until then the last one lasts.
-    """
-    if before.phase is None:
-        return (Phase.STARTING, None) if seen.phase is Phase.SERVING else (seen.phase, seen.since)
-    reached = (*seen.passed, (seen.phase, seen.since))
-    ahead = (now for now in reached if rank(now[0]) > rank(before.phase) and now[0] is not Phase.SERVING)
-    return next(ahead, (before.phase, before.since))
+    """The phase and its beginning. Serving is for the pod's Ready condition to say: until then the last one lasts."""
+    if before.phase and (seen.phase is Phase.SERVING or rank(seen.phase) < rank(before.phase)):
+        return before.phase, before.since
+    return (Phase.STARTING, None) if seen.phase is Phase.SERVING else (seen.phase, seen.since)
 
 
 def _goes_on(last: Startup, pod: PodFacts) -> bool:
