@@ -84,22 +84,28 @@ class Start:
     completion_to_ready_s: float
 
 
-def first_start(kubectl: Kubectl, thing: Object) -> Start:
+def delete_service(kubectl: Kubectl, name: str, *, back_within_s: float) -> None:
+    """Delete the Service of a resource by hand, and wait until the operator has made it again."""
+    kubectl("delete", "service", name)
+    with Watch(kubectl, name, kind="service") as service:
+        service.until(lambda s: "deletionTimestamp" not in s["metadata"], timeout_s=back_within_s, what="made again")
+
+
+def first_start(kubectl: Kubectl, readied: Timings, thing: Object) -> Start:
     """Apply a new resource and follow it from its first state until it serves."""
     name = thing["metadata"]["name"]
     with Watch(kubectl, name) as watch:
         kubectl.apply(thing)
         ready = watch.until(is_true("Ready"), timeout_s=START_S, what="Ready after its first start")
         waited_s = completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], ready)
+    readied.add(waited_s)
     return Start(watch.seen[: ready.index + 1], waited_s)
 
 
 @pytest.fixture(scope="session")
 def served_start(kubectl: Kubectl, readied: Timings) -> Start:
     """The first, eager, start of `served`, the resource that most modules use and leave as they found it."""
-    start = first_start(kubectl, resource("served"))
-    readied.add(start.completion_to_ready_s)
-    return start
+    return first_start(kubectl, readied, resource("served"))
 
 
 @pytest.fixture(scope="module")
@@ -114,16 +120,15 @@ def served(kubectl: Kubectl, served_start: Start) -> Iterator[Watch]:
 def keyed_start(kubectl: Kubectl, readied: Timings) -> Start:
     """The first, compiling, start of `keyed`, whose clients need the key KEY."""
     kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"key": KEY}})
-    start = first_start(
+    return first_start(
         kubectl,
+        readied,
         resource(
             "keyed",
             engine={"enforceEager": False, "extraArgs": ["--enable-auto-tool-choice", "--tool-call-parser=hermes"]},
             access={"apiKeySecretRef": {"name": "key", "key": "key"}},
         ),
     )
-    readied.add(start.completion_to_ready_s)
-    return start
 
 
 @pytest.fixture(scope="session")

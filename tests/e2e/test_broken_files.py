@@ -64,18 +64,17 @@ def failed(kubectl: Kubectl, broken: Watches, told: Timings) -> dict[str, Seen]:
 
 
 @pytest.fixture(scope="module")
-def mended(broken: Watches, failed: dict[str, Seen]) -> Watches:
-    """The watches of the same resources, once each has failed and its file was replaced by the good one."""
-    assert broken.keys() == failed.keys()
-    return broken
-
-
-@pytest.fixture(scope="module")
-def struck(kubectl: Kubectl, mended: Watches) -> dict[str, Struck]:
+def struck(kubectl: Kubectl, broken: Watches, failed: dict[str, Seen]) -> dict[str, Struck]:
     """The same resources once the engine of each got its signal; all serve before the first one does."""
-    for watch in mended.values():
-        watch.until(serves, timeout_s=START_S, what="Ready with the mended file, nothing else touched")
-    return {name: strike(kubectl, mended[name], kill) for name, kill in KILLS.items()}
+    for name in broken:
+        serves_mended(broken[name], failed[name])
+    return {name: strike(kubectl, broken[name], kill) for name, kill in KILLS.items()}
+
+
+def serves_mended(watch: Watch, failed: Seen) -> Seen:
+    """The first state after the failure that serves."""
+    what = "Ready with the mended file, nothing else touched"
+    return watch.until(serves, timeout_s=START_S, what=what, since=failed.index)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -89,8 +88,10 @@ def test_a_broken_file_is_explained(broken: Watches, failed: dict[str, Seen], ca
 
 
 @pytest.mark.parametrize("name", [folder(case) for case in CASES.values()])
-def test_it_serves_once_the_file_is_mended(kubectl: Kubectl, mended: Watches, readied: Timings, name: str) -> None:
-    ready = mended[name].until(serves, timeout_s=START_S, what="Ready with the mended file, nothing else touched")
+def test_it_serves_once_the_file_is_mended(
+    kubectl: Kubectl, broken: Watches, failed: dict[str, Seen], readied: Timings, name: str
+) -> None:
+    ready = serves_mended(broken[name], failed[name])
     waited_s = completion_to_ready(kubectl, engine_pods(kubectl, name)[-1], ready)
     assert waited_s > 0
     readied.add(waited_s)

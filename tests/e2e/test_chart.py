@@ -1,6 +1,6 @@
 """The chart on the cluster: an upgrade restarts no engine, an uninstall keeps the resources, an install takes over."""
 
-from tests.e2e.conftest import engine_pods
+from tests.e2e.conftest import delete_service, engine_pods
 from tests.lab.kubectl import Kubectl
 from tests.lab.setup import Lab, install, uninstall
 from tests.lab.watch import Watch, serves
@@ -14,8 +14,6 @@ def test_upgrade_uninstall_and_install_leave_the_engines_alone(lab: Lab, kubectl
     assert kubectl.get("dss", served.name), "the resource went with the operator"
     assert [p["metadata"]["uid"] for p in engine_pods(kubectl, served.name)] == before
     install(lab)
-    kubectl("delete", "service", served.name)
-    with Watch(kubectl, served.name, kind="service") as service:
-        service.until(lambda s: "deletionTimestamp" not in s["metadata"], timeout_s=60, what="the Service, made again")
+    delete_service(kubectl, served.name, back_within_s=60)
     assert serves(kubectl.get("dss", served.name) or {})
     assert [p["metadata"]["uid"] for p in engine_pods(kubectl, served.name)] == before

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.e2e.conftest import START_S, await_no_pods, engine_pods
+from tests.e2e.conftest import START_S, await_no_pods, delete_service, engine_pods
 from tests.lab.kubectl import Kubectl
 from tests.lab.setup import OPERATOR_NAMESPACE, Lab
 from tests.lab.watch import Watch, condition, is_current, is_true, serves
@@ -92,9 +92,7 @@ def test_suspended_has_no_pods_and_says_so(kubectl: Kubectl, served: Watch) -> N
 
 
 def test_a_child_edited_or_deleted_by_hand_comes_back(kubectl: Kubectl, served: Watch) -> None:
-    kubectl("delete", "service", served.name)
-    with Watch(kubectl, served.name, kind="service") as service:
-        service.until(lambda s: "deletionTimestamp" not in s["metadata"], timeout_s=30, what="the Service is back")
+    delete_service(kubectl, served.name, back_within_s=30)
 
 
 @pytest.mark.parametrize("operator", ["running", "down"])

@@ -53,10 +53,11 @@ class Reconciler:
         try:
             outcome = await apply(self.kube, self.cache, raw, manifests)
         except KubeError as error:          # the queue tries again, at longer and longer intervals
-            await self._tell(raw, facts, decide(subject, previous, facts, diagnose(facts), obstacle=str(error)))
+            status = decide(subject, previous, facts, diagnose(facts), obstacle=str(error))
+            await self._tell(raw, previous, status, facts)
             raise
         status = decide(subject, previous, facts, outcome.trouble or diagnose(facts))
-        await self._tell(raw, facts, status)
+        await self._tell(raw, previous, status, facts)
         if outcome.complete:
             await self.revisions.mark_good(serve, status)
             await prune(self.kube, self.cache, raw, manifests, self.revisions.kept(serve, status))
@@ -69,14 +70,13 @@ class Reconciler:
         subject = last_subject(raw, previous, self.cache)
         key = Key(subject.namespace, subject.name)
         facts = await observe(self.cache, self.agents, key, subject.revision_hash, datetime.now(UTC))
-        await self._tell(raw, facts, decide(subject, previous, facts, finding_of(raw, error)))
+        await self._tell(raw, previous, decide(subject, previous, facts, finding_of(raw, error)), facts)
         if asks_for_none(raw):
             await stop(self.kube, self.cache, raw)
         return next_look(facts)
 
-    async def _tell(self, raw: Object, facts: Facts, status: Status) -> None:
+    async def _tell(self, raw: Object, previous: Status, status: Status, facts: Facts) -> None:
         """Publish a status, after those of the phases that passed unseen."""
-        previous = Status.read(raw.get("status"))
         for shown in (*passing(previous, status, facts), status):
             await self.publisher.publish(raw, previous, shown)
 
