@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+
+from tests.ports import free_port
 
 REPO = Path(__file__).parents[2]
 LOGS = REPO / "tests" / "logs" / "vllm-0.32-cpu"
@@ -48,12 +49,6 @@ class Stuck(LogReader):
 parser = {"": LogReader, "unlucky": Unlucky, "stuck": Stuck}[sys.argv[2]]
 sys.exit(main(sys.argv[3:], Limits(**json.loads(sys.argv[1])), parser))
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def until(look: Callable[[], T], what: str, deadline_s: float = DEADLINE_S) -> T:

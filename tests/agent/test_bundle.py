@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepseekserve import bundle
-from tests.agent.harness import free_port
+from tests.ports import free_port
 
 MODULES = sorted(Path(bundle.__file__).parent.joinpath("agent").rglob("*.py"))
 SOURCE = str(Path(bundle.__file__).parents[1])

@@ -7,7 +7,6 @@ Its processes end with the process that started them, even when that is killed.
 import contextlib
 import fcntl
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,12 +21,11 @@ from tests.cluster.components import Programs
 from tests.cluster.errors import ClusterError
 from tests.cluster.health import ApiServer, wait_for
 from tests.cluster.tools import tool
+from tests.ports import HOST, free_port
 
-HOST = "127.0.0.1"
 START_S = 90    # 3 s on an idle machine; a loaded one of two cores has been seen to need ten times that
 PREFIX = "dss-cp-"
 UNLOCKED_S = 60  # a folder is never longer without its lock than this
-ATTEMPTS = 3    # another process may take the free port that was found before the server does
 
 
 class ControlPlane:
@@ -82,18 +80,16 @@ class ControlPlane:
         return self.folder / f"{component}.log"
 
     def _start_apiserver(self, etcd_url: str) -> ApiServer:
-        for _ in range(ATTEMPTS):
-            api = ApiServer(HOST, _free_port(), self.folder / "pki")
-            # The Endpoints of `kubernetes` may not hold a loopback address, so nobody writes them.
-            flags = ["--endpoint-reconciler-type=none", "--shutdown-delay-duration=0s"]
-            process = self._run("apiserver", self.programs.apiserver(etcd_url, HOST, api.port) + flags)
-            with contextlib.suppress(ClusterError):
-                wait_for(_ready_or_ended(api, process), "API server ready", START_S)
-            if process.poll() is None:
-                self.server = f"https://{HOST}:{api.port}"
-                return api
-        tail = "\n".join(self.log("apiserver").read_text(errors="replace").splitlines()[-15:])
-        raise ClusterError(f"the API server did not start:\n{tail}")
+        api = ApiServer(HOST, free_port(), self.folder / "pki")
+        # The Endpoints of `kubernetes` may not hold a loopback address, so nobody writes them.
+        flags = ["--endpoint-reconciler-type=none", "--shutdown-delay-duration=0s"]
+        process = self._run("apiserver", self.programs.apiserver(etcd_url, HOST, api.port) + flags)
+        wait_for(_ready_or_ended(api, process), "API server ready", START_S)
+        if process.poll() is not None:
+            tail = "\n".join(self.log("apiserver").read_text(errors="replace").splitlines()[-15:])
+            raise ClusterError(f"the API server did not start:\n{tail}")
+        self.server = f"https://{HOST}:{api.port}"
+        return api
 
     def _run(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         """Start a process that ends with this one."""
@@ -124,10 +120,3 @@ def _remove_folders_of_killed_runs() -> None:
 
 def _ready_or_ended(api: ApiServer, process: subprocess.Popen[bytes]) -> Callable[[], bool]:
     return lambda: process.poll() is not None or api.is_ready()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import Any, TypeVar
 from deepseekserve import names
 from tests.cluster.tools import tool
 from tests.lab.kubectl import Kubectl, Object
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CRD = ROOT / "crds" / "deepseekserve.yaml"
@@ -150,14 +150,6 @@ def resource(name: str, **spec: Any) -> Object:
     return {
         "apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": name}, "spec": {**asked, **spec},
     }
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 # Agents
