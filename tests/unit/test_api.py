@@ -9,65 +9,15 @@ from deepseekserve import api
 from deepseekserve.api.forms import Whole
 from deepseekserve.api.group import Group
 from deepseekserve.api.marking import Live, Rolling, marked
+from tests.edits import EDITS, Edit
 from tests.specs import ACCEPTED, MINIMAL, REFUSED, SpecCase, merged
 
 METADATA = {"name": "r1", "namespace": "models", "uid": "u-1", "generation": 3, "labels": {"a": "b"}}
 REFUSED_BY_FIELD = [case for case in REFUSED if case.operator]
 REFUSED_BY_SERVER = [case for case in REFUSED if not case.operator]
 
-# One edit per field of the spec, over EDITED.
-EDITED = {"engine": {"maxModelLen": 4096, "env": [{"name": "A", "value": "x"}]}, "resources": {"gpu": {"count": 2}}}
-EDITS: dict[str, Any] = {
-    "model.source": "pvc://models/r1",
-    "model.servedNames": ["r1"],
-    "model.tokenSecretRef": {"name": "hf", "key": "token"},
-    "model.trustRemoteCode": True,
-    "engine.image": "vllm/vllm-openai:v0.33.0",
-    "engine.device": "CPU",
-    "engine.dtype": "Float16",
-    "engine.quantization": "AWQ",
-    "engine.maxModelLen": 8192,
-    "engine.memoryUtilizationPercent": 80,
-    "engine.kvCacheMemory": "8Gi",
-    "engine.kvCacheDtype": "FP8",
-    "engine.maxNumSeqs": 4,
-    "engine.maxNumBatchedTokens": 4096,
-    "engine.prefixCaching": False,
-    "engine.enforceEager": True,
-    "engine.extraArgs": ["--seed", "1"],
-    "engine.env": [{"name": "A", "value": "y"}],
-    "resources.gpu.count": 4,
-    "resources.gpu.resourceName": "amd.com/gpu",
-    "resources.cpu": 8,
-    "resources.memory": "64Gi",
-    "resources.sharedMemory": "8Gi",
-    "resources.parallelism.tensor": 2,
-    "resources.parallelism.pipeline": 2,
-    "scheduling.nodeSelector": {"zone": "a"},
-    "scheduling.tolerations": [{"operator": "Exists"}],
-    "scheduling.affinity": {"nodeAffinity": {}},
-    "scheduling.priorityClassName": "high",
-    "scheduling.runtimeClassName": "nvidia",
-    "scheduling.schedulerName": "volcano",
-    "replicas": 2,
-    "startup.stallSeconds": 60,
-    "rollout.drainSeconds": 0,
-    "access.apiKeySecretRef": {"name": "clients", "key": "key"},
-    "suspended": True,
-    "restartedAt": "2026-11-24T12:00:00Z",
-}
-
-
 def spec(changes: Any = None) -> api.Spec:
     return api.parse_spec(merged(MINIMAL, changes or {}))
-
-
-def edit(path: str, value: Any) -> dict[str, Any]:
-    *groups, field = path.split(".")
-    change: dict[str, Any] = {field: value}
-    for group in reversed(groups):
-        change = {group: change}
-    return change
 
 
 # Reading
@@ -163,7 +113,7 @@ def test_metadata_and_status_can_be_read_although_the_spec_is_refused() -> None:
 # What rolls the pods
 
 def test_every_field_says_whether_an_edit_rolls_the_pods_and_has_an_edit_in_this_table() -> None:
-    assert set(api.effects(api.Spec)) == set(EDITS)
+    assert [edit.path for edit in EDITS] == list(api.effects(api.Spec))
 
 
 def test_only_the_number_of_pods_can_be_edited_without_new_ones() -> None:
@@ -171,11 +121,11 @@ def test_only_the_number_of_pods_can_be_edited_without_new_ones() -> None:
     assert keeps == {"replicas", "suspended"}
 
 
-@pytest.mark.parametrize("path", EDITS)
-def test_an_edit_rolls_the_pods_exactly_when_its_field_says_so(path: str) -> None:
-    before, after = spec(EDITED), spec(merged(EDITED, edit(path, EDITS[path])))
+@pytest.mark.parametrize("edit", EDITS, ids=str)
+def test_an_edit_rolls_the_pods_exactly_when_its_field_says_so(edit: Edit) -> None:
+    before, after = api.parse_spec(edit.before), api.parse_spec(edit.after)
     assert before != after
-    rolls = api.effects(api.Spec)[path] is api.Effect.ROLLS
+    rolls = api.effects(api.Spec)[edit.path] is api.Effect.ROLLS
     assert (api.rolling(before) != api.rolling(after)) is rolls
     assert api.same_pods(api.rolling(before), after) is not rolls
 

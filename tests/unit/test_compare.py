@@ -91,6 +91,12 @@ def test_quantities_are_compared_by_their_value(desired: Any, live: Any, same: b
         assert (drift(wrap(desired), wrap(live)) is None) is same
 
 
+def test_a_port_whose_protocol_is_not_said_is_the_live_one_that_speaks_tcp() -> None:
+    desired, live = {"ports": [{"containerPort": 9100}]}, {"ports": [{"containerPort": 9100, "protocol": "TCP"}]}
+    assert drift(desired, live) is None
+    assert drift({"ports": [{"containerPort": 9100, "protocol": "UDP"}]}, live) == "ports.9100/UDP"
+
+
 def test_an_environment_variable_is_not_a_quantity() -> None:
     assert drift({"env": [{"name": "A", "value": "1Gi"}]}, {"env": [{"name": "A", "value": "1024Mi"}]}) == "env.A.value"
 

@@ -134,6 +134,34 @@ def test_an_image_name_that_cannot_be_one_is_said_in_kubernetes_word() -> None:
     assert "InvalidImageName" in found.message
 
 
+def test_an_image_of_another_container_is_told_with_its_name_and_the_field_it_comes_from() -> None:
+    found = diagnose(facts(pod("neighbour-image-error")))
+    assert found
+    assert found.reason is Reason.IMAGE_PULL_FAILED
+    assert found.message.startswith("The kubelet cannot pull the image of the container warm-up: ")
+    assert "Correct spec.podTemplate" in found.remedy
+
+
+def test_a_container_that_keeps_ending_before_the_engine_runs_is_told_with_its_own_words() -> None:
+    found = diagnose(facts(pod("neighbour-fails")))
+    assert found
+    assert found.reason is Reason.UNKNOWN
+    assert "warm-up of spec.podTemplate keeps ending, with exit code 7; its log ends with: no such" in found.message
+    assert "--container=warm-up" in found.remedy
+    (neighbour,) = pod("neighbour-fails").neighbours
+    assert neighbour.ended
+    silent = replace(neighbour, ended=replace(neighbour.ended, message=""))
+    found = diagnose(facts(pod("neighbour-fails", neighbours=(silent,))))
+    assert found
+    assert found.message.endswith("with exit code 7")
+
+
+def test_an_engine_in_back_off_is_not_taken_for_a_container_beside_it() -> None:
+    found = diagnose(facts(pod("back-off")))
+    assert found
+    assert "spec.podTemplate" not in found.message
+
+
 def test_a_quota_that_is_exceeded_is_told_without_the_name_of_the_pod_that_never_was() -> None:
     found = diagnose(facts(refusal=parse_refusal(deployment(), HASH)))
     assert found

@@ -30,6 +30,9 @@ from deepseekserve.settings import InvalidSetting, Settings
 from deepseekserve.workqueue import WorkQueue
 
 CRD_POLL_S = 1.0
+# The API server takes 10,000 levels of JSON, in spec.podTemplate and in anybody's ControllerRevision. Reading asks for
+# as many frames, copying (kopf does) for twice as many: with Python's 1,000, one such object ends the watch of all.
+STACK_FRAMES = 40_000
 VARIABLES = {
     "DSS_NAMESPACE": "namespace of the Lease",
     "DSS_IDENTITY": "name of this process in the Lease; the pod's name",
@@ -60,6 +63,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     set_up(chosen.log_level)
+    sys.setrecursionlimit(STACK_FRAMES)
     return asyncio.run(run(chosen))
 
 

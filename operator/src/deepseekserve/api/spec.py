@@ -11,6 +11,7 @@ from deepseekserve.api.engine import Engine
 from deepseekserve.api.forms import AUTO, Amount, AutoOr, Core, Flag, Items, Keys, Moment, Text, Whole
 from deepseekserve.api.group import Group, Rule
 from deepseekserve.api.marking import Live, Rolling
+from deepseekserve.api.overlay import PodOverlay
 
 _DNS = "[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _QUALIFIED = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -104,6 +105,10 @@ class Scheduling(Group):
     """Taints of nodes that the pods tolerate. Default: none."""
     affinity: Rolling[Annotated[dict[str, Any], Core("Affinity")] | None] = None
     """Which nodes and which neighbours the pods prefer or need. Default: none."""
+    topology_spread_constraints: Rolling[
+        Annotated[list[dict[str, Any]], Core("TopologySpreadConstraint", most=16)]] = Field(default=[])
+    """How the pods are spread over zones, nodes or other domains. Without a labelSelector, the pods of this resource
+    are what is counted. Default: none."""
     priority_class_name: Rolling[Annotated[str, OBJECT_NAME] | None] = None
     """PriorityClass of the pods. Default: that of the cluster."""
     runtime_class_name: Rolling[Annotated[str, OBJECT_NAME] | None] = None
@@ -199,6 +204,11 @@ class Spec(Group):
     """How pods are replaced."""
     access: Access = Access()
     """Who may use the model."""
+    pod_template: Rolling[Annotated[dict[str, Any], PodOverlay]] = Field(default={})
+    """Further fields of the pods, for what no other field says: metadata.labels, metadata.annotations and any field of
+    spec. Maps merge with what the operator makes, lists merge by name (volumeMounts by mountPath, ports by
+    containerPort and protocol), all else replaces it. The container is called engine. What would break it or reach into
+    the node is InvalidSpec. Default: none."""
     suspended: Live[Annotated[bool, Flag]] = False
     """Whether to run no pods for now; everything else stays as it is. Default: false."""
     restarted_at: Rolling[Annotated[str, Moment] | None] = None

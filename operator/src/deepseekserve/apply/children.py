@@ -4,6 +4,7 @@ I/O; part of apply. Trouble that the owner of the resource can cure is a value (
 """
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from deepseekserve.apply.compare import drift
 from deepseekserve.facts import Finding
 from deepseekserve.kube import (
     AlreadyExists,
+    BadRequest,
     Conflict,
     Forbidden,
     Invalid,
@@ -26,6 +28,14 @@ from deepseekserve.kube import (
 from deepseekserve.kube.kinds import BY_KIND, UNWATCHED_CHILDREN
 from deepseekserve.logs import fields
 from deepseekserve.observe import Cache
+
+# What an apply, a create and a validation say before they come to the point.
+_PREAMBLE = re.compile(
+    r"^(?:failed to create typed patch object \([^)]*\): [.]?"
+    r"|\w+ in version \"[^\"]*\" cannot be handled as an? \w+: (?:strict decoding error: |json: )?"
+    r"|[\w.]+ \"[^\"]*\" is invalid: )")
+_FIELD = ("Correct the field of the spec that the message objects to; what it calls spec.template is made of "
+          "spec.podTemplate and of the other fields.")
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +60,7 @@ async def apply(kube: Kube, cache: Cache, serve: Object, manifests: Iterable[Obj
             outcome = await _settle(kube, cache, serve, manifest)
         except NamespaceTerminating:
             return Outcome(waiting=True)
-        except (Forbidden, Invalid) as error:
+        except (BadRequest, Forbidden, Invalid) as error:
             return Outcome(_refused(kind, manifest, error))
         if not outcome.complete:
             return outcome
@@ -155,10 +165,11 @@ def _conflict(kind: Kind, manifest: Object) -> Finding:
     )
 
 
-def _refused(kind: Kind, manifest: Object, error: Forbidden | Invalid) -> Finding:
-    what = f"The API server refuses the {kind.kind} {manifest['metadata']['name']}: {error.message}"
-    if isinstance(error, Invalid):
-        return Finding(Reason.INVALID_SPEC, what, "Correct the field of the spec that the message objects to.")
+def _refused(kind: Kind, manifest: Object, error: BadRequest | Forbidden | Invalid) -> Finding:
+    cause = _PREAMBLE.sub("", error.message)
+    what = f"The API server refuses the {kind.kind} {manifest['metadata']['name']}: {cause}"
+    if isinstance(error, BadRequest | Invalid):
+        return Finding(Reason.INVALID_SPEC, what, _FIELD)
     if "exceeded quota" in error.message:
         return Finding(Reason.QUOTA_EXCEEDED, what, "Raise the namespace's ResourceQuota, or delete what it counts.")
     return Finding(Reason.ADMISSION_REFUSED, what, "Change the policy, or the operator's permissions, that refuse it.")

@@ -18,7 +18,8 @@ _MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "ports": ("containerPort", "port", "protocol"),
     "ownerReferences": ("uid",),
 }
-_QUANTITIES = frozenset({"limits", "requests"})        # maps of quantities
+_DEFAULTS: Mapping[str, str] = {"protocol": "TCP"}     # what a part of a key is where it is not said
+_QUANTITIES = frozenset({"limits", "requests", "overhead"})        # maps of quantities
 _QUANTITY = frozenset({"sizeLimit", "divisor"})
 # Maps that have one owner as a whole: a key that somebody adds to a selector is a difference.
 _ATOMIC = frozenset({("selector",), ("nodeSelector",), ("labelSelector",)})
@@ -58,7 +59,8 @@ def _identity(field: str, *lists: Sequence[Any]) -> Callable[[Any], str] | None:
     keys = _MERGE_KEYS.get(field)
     if keys is None or not all(isinstance(item, Mapping) for items in lists for item in items):
         return None
-    return lambda item: "/".join(str(item[key]) for key in keys if key in item)
+    defaults = {key: _DEFAULTS[key] for key in keys if key in _DEFAULTS}
+    return lambda item: "/".join(str(value) for key in keys if (value := {**defaults, **item}.get(key)) is not None)
 
 
 def _is_same_quantity(desired: Any, live: Any, path: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from deepseekserve.api.group import Schema
 
 FILE = Path(__file__).with_name("core_v1.json")
-EMBEDDED = ("Affinity", "EnvVar", "Toleration")
+EMBEDDED = ("Affinity", "EnvVar", "Toleration", "TopologySpreadConstraint")
 LEFT_OUT = {"EnvVarSource": ("fileKeyRef",)}          # of a volume, and the resource cannot ask for volumes
 QUANTITY = {"x-kubernetes-int-or-string": True, "maxLength": 32}
 

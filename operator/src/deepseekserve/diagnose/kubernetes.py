@@ -4,10 +4,11 @@ Pure; the later checks of diagnose. Kubernetes' own words are kept in the messag
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from deepseekserve import names
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.facts import Facts, Finding, PodFacts
+from deepseekserve.facts import Facts, Finding, PodFacts, Trouble
 from deepseekserve.facts.moments import seconds_since
 
 GRACE_S = 10           # a claim is being bound, or the last pod's GPU is being freed
@@ -35,31 +36,59 @@ _UNSCHEDULABLE_REMEDIES: Mapping[str, str] = {
 
 def container_cannot_be_made(facts: Facts) -> Finding | None:
     """The kubelet cannot make the container: a Secret, a ConfigMap or a key in it is missing."""
-    for pod in facts.starting:
-        if pod.waiting and pod.waiting.reason in _CONFIG:
-            return Finding(
-                reason=Reason.CONTAINER_CONFIG_ERROR,
-                message=f"The kubelet cannot make the engine's container: {pod.waiting.message}",
-                remedy="Create the Secret or the key that spec.model.tokenSecretRef, spec.access.apiKeySecretRef or "
-                       "spec.engine.env refers to, in the resource's namespace; the pod then goes on by itself.",
-                pod=pod.name,
-            )
+    for pod, name, waiting in _waits(facts, _CONFIG):
+        return Finding(
+            reason=Reason.CONTAINER_CONFIG_ERROR,
+            message=f"The kubelet cannot make {_called(name)}: {waiting.message}",
+            remedy="Create the Secret or the key that spec.model.tokenSecretRef, spec.access.apiKeySecretRef, "
+                   "spec.engine.env or spec.podTemplate refers to, in the resource's namespace; the pod then goes on "
+                   "by itself.",
+            pod=pod.name,
+        )
     return None
 
 
 def image_cannot_be_pulled(facts: Facts) -> Finding | None:
     """The kubelet cannot get the engine's image."""
-    for pod in facts.starting:
-        if pod.waiting and pod.waiting.reason in _IMAGE:
-            cause = _BACK_OFF.sub("", pod.waiting.message) or pod.waiting.reason
+    for pod, name, waiting in _waits(facts, _IMAGE):
+        ours = name == names.ENGINE_CONTAINER
+        field = "spec.engine.image" if ours else "spec.podTemplate"
+        return Finding(
+            reason=Reason.IMAGE_PULL_FAILED,
+            message=f"The kubelet cannot pull the image of {_called(name)}: "
+                    f"{_BACK_OFF.sub('', waiting.message) or waiting.reason}",
+            remedy=f"Correct {field}, or give the node access to its registry (for a private one, "
+                   "spec.podTemplate.spec.imagePullSecrets); the kubelet tries again by itself.",
+            pod=pod.name,
+        )
+    return None
+
+
+def neighbour_fails(facts: Facts) -> Finding | None:
+    """A container that spec.podTemplate has added ends again and again, and the pod cannot be ready without it."""
+    for pod, name, _ in _waits(facts, frozenset({"CrashLoopBackOff"})):
+        ended = next((other.ended for other in pod.neighbours if other.name == name), None)
+        if ended:
+            said = f"; its log ends with: {ended.message.strip()}" if ended.message.strip() else ""
             return Finding(
-                reason=Reason.IMAGE_PULL_FAILED,
-                message=f"The kubelet cannot pull the engine's image: {cause}",
-                remedy="Correct spec.engine.image, or give the node access to its registry; "
-                       "the kubelet tries again by itself.",
+                reason=Reason.UNKNOWN,
+                message=f"The container {name} of spec.podTemplate keeps ending, with exit code {ended.code}{said}",
+                remedy=f"Correct it in spec.podTemplate (kubectl logs {pod.name} --container={name} shows its log).",
                 pod=pod.name,
             )
     return None
+
+
+def _waits(facts: Facts, reasons: frozenset[str]) -> Iterator[tuple[PodFacts, str, Trouble]]:
+    """Containers of starting pods that wait for one of these reasons."""
+    for pod in facts.starting:
+        for name, waiting in pod.waits:
+            if waiting.reason in reasons:
+                yield pod, name, waiting
+
+
+def _called(name: str) -> str:
+    return "the engine's container" if name == names.ENGINE_CONTAINER else f"the container {name}"
 
 
 def pod_is_refused(facts: Facts) -> Finding | None:

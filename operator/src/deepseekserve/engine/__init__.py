@@ -15,13 +15,14 @@ from deepseekserve.engine.arguments import (
     served_names,
     tensor_size,
 )
-from deepseekserve.engine.environment import OWNED_ENV, check_environment, environment
+from deepseekserve.engine.environment import OWNED_ENV, check_environment, environment, environment_problem
 from deepseekserve.engine.flags import OWNED_FLAGS, RESERVED_FLAGS, check_arguments
 from deepseekserve.engine.source import Source, parse_source
 
 __all__ = [
     "CPU", "OWNED_ENV", "OWNED_FLAGS", "QUANTIZATION", "RESERVED_FLAGS", "Quantization", "Source", "argv", "check",
-    "environment", "escape", "gpu_count", "kv_cache_bytes", "parse_source", "served_names", "tensor_size",
+    "environment", "environment_problem", "escape", "gpu_count", "kv_cache_bytes", "parse_source", "served_names",
+    "tensor_size",
 ]
 
 

@@ -46,7 +46,7 @@ def environment(serve: DeepSeekServe) -> list[dict[str, Any]]:
 def check_environment(serve: DeepSeekServe) -> None:
     """Raise InvalidSpec for the first of the user's variables that contradicts a field or opens a way past the key."""
     for index, variable in enumerate(serve.spec.engine.env):
-        problem = _problem(serve, variable["name"])
+        problem = environment_problem(serve, variable["name"])
         if problem:
             raise InvalidSpec(f"spec.engine.env[{index}] {variable['name']}: {problem}")
 
@@ -66,7 +66,8 @@ def _secret(name: str, reference: SecretKeyRef) -> dict[str, Any]:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": reference.name, "key": reference.key}}}
 
 
-def _problem(serve: DeepSeekServe, name: str) -> str | None:
+def environment_problem(serve: DeepSeekServe, name: str) -> str | None:
+    """Say why the user may not set the variable `name` of the engine's container; None when there is no reason."""
     if name in OWNED_ENV:
         return f"{OWNED_ENV[name]} says that; set the field and remove the variable"
     if name in _TOKEN and serve.spec.model.token_secret_ref:

@@ -5,11 +5,11 @@ exception: a decision must not fail because a pod was read half-written.
 """
 
 from deepseekserve.facts.findings import Finding, Fix
-from deepseekserve.facts.pods import Ended, PodFacts, Trouble, parse_pod
+from deepseekserve.facts.pods import Ended, Neighbour, PodFacts, Trouble, parse_pod
 from deepseekserve.facts.reports import AgentReport, parse_message, parse_report
 from deepseekserve.facts.resource import Facts, parse_refusal
 
 __all__ = [
-    "AgentReport", "Ended", "Facts", "Finding", "Fix", "PodFacts", "Trouble",
+    "AgentReport", "Ended", "Facts", "Finding", "Fix", "Neighbour", "PodFacts", "Trouble",
     "parse_message", "parse_pod", "parse_refusal", "parse_report",
 ]

@@ -3,7 +3,7 @@
 Pure; one of the parsers of facts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,15 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """A container beside the engine's, or one that runs before it: spec.podTemplate can add some."""
+
+    name: str
+    waiting: Trouble | None
+    ended: Ended | None
+
+
+@dataclass(frozen=True)
 class PodFacts:
     """One pod of a resource."""
 
@@ -53,6 +62,13 @@ class PodFacts:
     restarts: int
     ended: Ended | None
     report: AgentReport | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+
+    @property
+    def waits(self) -> tuple[tuple[str, Trouble], ...]:
+        """Containers that do not run, and why: the engine's first."""
+        others = ((other.name, other.waiting) for other in self.neighbours)
+        return tuple((name, why) for name, why in ((names.ENGINE_CONTAINER, self.waiting), *others) if why)
 
     @property
     def alive(self) -> bool:
@@ -91,8 +107,21 @@ def parse_pod(raw: Raw) -> PodFacts:
         running="running" in state,
         waiting=_trouble(state.get("waiting")),
         restarts=container.get("restartCount") or 0,
-        ended=_ended(state.get("terminated") or (container.get("lastState") or {}).get("terminated")),
+        ended=_end_of(container),
+        neighbours=tuple(_neighbours(status)),
     )
+
+
+def _neighbours(status: Raw) -> Iterator[Neighbour]:
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        if container.get("name") != names.ENGINE_CONTAINER:
+            waiting = _trouble((container.get("state") or {}).get("waiting"))
+            yield Neighbour(str(container.get("name")), waiting, _end_of(container))
+
+
+def _end_of(container: Raw) -> Ended | None:
+    state, last = container.get("state") or {}, container.get("lastState") or {}
+    return _ended(state.get("terminated") or last.get("terminated"))
 
 
 def _engine(status: Raw) -> Raw:

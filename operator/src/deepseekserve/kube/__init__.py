@@ -6,6 +6,7 @@ The only package that knows the Kubernetes client; observe, apply, leader and re
 from deepseekserve.kube.client import Kube, connect
 from deepseekserve.kube.errors import (
     AlreadyExists,
+    BadRequest,
     Conflict,
     Forbidden,
     Gone,
@@ -19,6 +20,6 @@ from deepseekserve.kube.errors import (
 from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
 
 __all__ = [
-    "AlreadyExists", "Conflict", "Forbidden", "Gone", "Invalid", "Key", "Kind", "Kube", "KubeError", "Listing",
-    "NamespaceTerminating", "NotFound", "Object", "TooManyRequests", "Unreachable", "connect", "key_of",
+    "AlreadyExists", "BadRequest", "Conflict", "Forbidden", "Gone", "Invalid", "Key", "Kind", "Kube", "KubeError",
+    "Listing", "NamespaceTerminating", "NotFound", "Object", "TooManyRequests", "Unreachable", "connect", "key_of",
 ]

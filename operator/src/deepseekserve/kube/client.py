@@ -4,7 +4,7 @@ Only the client library's transport and credentials are used, none of its models
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from kubernetes_asyncio.config import ConfigException, load_incluster_config, lo
 
 from deepseekserve import metrics, names
 from deepseekserve.kube.errors import Gone, NotFound, Unreachable, refusal
-from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
+from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of
 
 REQUEST_TIMEOUT_S = 30
 PAGE_SIZE = 500
@@ -67,6 +67,20 @@ class Kube:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
+    def fence(self, check: Callable[[], None]) -> None:
+        """Call `check` as the last thing before a request that changes more than a Lease leaves this process.
+
+        A process that was stopped for a while goes on in the middle of a request, before any timer of it has run.
+        """
+        async def before_body(_: object, __: object, sent: aiohttp.TraceRequestChunkSentParams) -> None:
+            if LEASES.root not in sent.url.path:
+                check()
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_chunk_sent.append(before_body)
+        trace.freeze()
+        self._client.rest_client.pool_manager.trace_configs.append(trace)
+
     async def get(self, kind: Kind, key: Key) -> Object:
         """One object, read from the API server and not from a cache."""
         return await self._send(Request("get", "GET", kind.path(*key)))
@@ -97,7 +111,7 @@ class Kube:
 
     async def create(self, kind: Kind, obj: Object) -> Object:
         """POST: raises AlreadyExists, and so never touches what is already there."""
-        query = {"fieldManager": names.FIELD_MANAGER}
+        query = {"fieldManager": names.FIELD_MANAGER, "fieldValidation": "Strict"}
         return await self._send(Request("create", "POST", kind.path(obj["metadata"]["namespace"]), query, obj))
 
     async def apply(self, kind: Kind, obj: Object) -> Object:
@@ -139,17 +153,17 @@ class Kube:
 
     async def _send(self, request: Request) -> Object:
         try:
-            code, body = await self._exchange(request)
+            response, body = await self._exchange(request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             metrics.KUBE_REQUESTS.labels(request.verb, "none").inc()
             raise Unreachable(f"{request}: {type(error).__name__}: {error}") from error
-        metrics.KUBE_REQUESTS.labels(request.verb, str(code)).inc()
-        if code >= 400:
-            raise refusal(str(request), code, _status(body))
+        metrics.KUBE_REQUESTS.labels(request.verb, str(response.status)).inc()
+        if response.status >= 400:
+            raise refusal(str(request), response.status, _status(body, response.headers.get("Retry-After", "")))
         answer: Object = json.loads(body)
         return answer
 
-    async def _exchange(self, request: Request) -> tuple[int, bytes]:
+    async def _exchange(self, request: Request) -> tuple[aiohttp.ClientResponse, bytes]:
         response = await self._client.call_api(
             request.path,
             request.method,
@@ -161,13 +175,17 @@ class Kube:
             _request_timeout=REQUEST_TIMEOUT_S,
         )
         async with response:
-            return response.status, await response.read()
+            return response, await response.read()
 
 
-def _status(body: bytes) -> Object:
-    """The metav1.Status of a refusal; proxies in between answer with anything."""
+def _status(body: bytes, retry_after: str) -> Object:
+    """The metav1.Status of a refusal; proxies in between, and an API server under load, answer with a text."""
     try:
         status = json.loads(body)
     except ValueError:
         status = None
-    return status if isinstance(status, dict) else {"message": body[:500].decode(errors="replace")}
+    if not isinstance(status, dict):
+        status = {"message": body[:500].decode(errors="replace")}
+    if retry_after.isdigit():                   # the other form, a date, is used by no API server
+        status["details"] = {"retryAfterSeconds": int(retry_after), **(status.get("details") or {})}
+    return status

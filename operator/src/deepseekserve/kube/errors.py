@@ -3,7 +3,7 @@
     KubeError
         Unreachable        no answer at all, or not in time
         Refused            an answer with a code of 400 or above
-            NotFound  AlreadyExists  Conflict  Gone  Invalid  TooManyRequests
+            BadRequest  NotFound  AlreadyExists  Conflict  Gone  Invalid  TooManyRequests
             Forbidden
                 NamespaceTerminating
 
@@ -34,6 +34,10 @@ class Refused(KubeError):
         seconds = (status.get("details") or {}).get("retryAfterSeconds")
         self.retry_after_s = float(seconds) if seconds else None
         super().__init__(f"{request}: {code} {self.reason}: {self.message}")
+
+
+class BadRequest(Refused):
+    """The object has a field that its kind does not know, or one of another type (400; 500 from an apply)."""
 
 
 class NotFound(Refused):
@@ -68,8 +72,10 @@ class TooManyRequests(Refused):
     """The API server asks for patience (429)."""
 
 
+_UNTYPED = "failed to create typed patch object"          # Kubernetes 1.34 calls it an internal error
+
 _BY_CODE: Mapping[int, type[Refused]] = {
-    403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 422: Invalid, 429: TooManyRequests,
+    400: BadRequest, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 422: Invalid, 429: TooManyRequests,
 }
 
 
@@ -77,6 +83,8 @@ def refusal(request: str, code: int, status: Mapping[str, Any]) -> Refused:
     """The exception for an answer; `status` is its body, a metav1.Status where the server sent one."""
     if code == 409 and status.get("reason") == "AlreadyExists":
         return AlreadyExists(request, code, status)
+    if code == 500 and str(status.get("message")).startswith(_UNTYPED):
+        return BadRequest(request, code, status)
     causes = (status.get("details") or {}).get("causes") or ()
     if code == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         return NamespaceTerminating(request, code, status)

@@ -6,7 +6,7 @@ I/O; called by the work queue, and by nothing else.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from deepseekserve import engine
+from deepseekserve import engine, render
 from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
 from deepseekserve.apply import apply, prune, stop
 from deepseekserve.diagnose import diagnose
@@ -41,7 +41,7 @@ class Reconciler:
         previous = Status.read(raw.get("status"))
         try:
             serve = DeepSeekServe.parse(raw)
-            engine.check(serve)
+            render.check(serve)
             current = self.revisions.current(serve)
         except InvalidSpec as error:
             return await self._tell_invalid(raw, previous, error)

@@ -14,17 +14,24 @@ from deepseekserve.render.config_map import config_map
 from deepseekserve.render.deployment import deployment
 from deepseekserve.render.disruption_budget import disruption_budget
 from deepseekserve.render.pod import pod_template
+from deepseekserve.render.refusals import check_pod_template
 from deepseekserve.render.service import service
 from deepseekserve.render.service_account import service_account
 from deepseekserve.revision import Revision, referred_config_maps
 from deepseekserve.settings import Settings
 
-__all__ = ["children", "workloads"]
+__all__ = ["check", "children", "workloads"]
+
+
+def check(serve: DeepSeekServe) -> None:
+    """Raise InvalidSpec, with the field and the next step, for what the CRD's rules cannot see."""
+    engine.check(serve)
+    check_pod_template(serve)
 
 
 def workloads(serve: DeepSeekServe, settings: Settings, agent_config_map: str) -> tuple[Mapping[str, Any], ...]:
     """Render what a new revision stores; raises InvalidSpec when the spec contradicts itself."""
-    engine.check(serve)
+    check(serve)
     template = pod_template(serve, settings, agent_config_map)
     return ({"kind": "Deployment", "name": serve.metadata.name, "template": template},)
 

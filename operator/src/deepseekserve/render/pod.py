@@ -9,6 +9,7 @@ from typing import Any
 
 from deepseekserve import engine, names
 from deepseekserve.api import DeepSeekServe
+from deepseekserve.render.overlay import overlaid
 from deepseekserve.settings import Settings
 
 GRACE_AFTER_DRAIN_SECONDS = 30          # for SIGTERM to the engine, its teardown, and SIGKILL
@@ -18,6 +19,11 @@ Manifest = dict[str, Any]
 
 def pod_template(serve: DeepSeekServe, settings: Settings, agent_config_map: str) -> Manifest:
     """Render the pod template, without the label of its revision, whose hash is not known yet."""
+    return overlaid(_operators(serve, settings, agent_config_map), serve.spec.pod_template)
+
+
+def _operators(serve: DeepSeekServe, settings: Settings, agent_config_map: str) -> Manifest:
+    """The pod template without what spec.podTemplate says."""
     metadata: Manifest = {"labels": names.labels(serve.metadata.name)}
     if serve.spec.restarted_at:
         metadata["annotations"] = {names.ANNOTATION_RESTARTED_AT: serve.spec.restarted_at}
@@ -139,6 +145,9 @@ def _volumes(serve: DeepSeekServe, agent_config_map: str) -> list[Manifest]:
 def _scheduling(serve: DeepSeekServe) -> Manifest:
     """Pass on what the user said: the fields of spec.scheduling are a pod's, by the same names."""
     asked = serve.spec.scheduling.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # To Kubernetes a constraint without a selector counts no pods, and so spreads nothing.
+    ours = {"labelSelector": {"matchLabels": names.labels(serve.metadata.name)}}
+    asked["topologySpreadConstraints"] = [{**ours, **constraint} for constraint in asked["topologySpreadConstraints"]]
     return {name: value for name, value in asked.items() if value}
 
 

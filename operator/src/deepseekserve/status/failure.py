@@ -89,13 +89,18 @@ def _written(finding: Finding, previous: Status, facts: Facts) -> Failure:
     same = last is not None and (last.reason, last.pod) == (finding.reason, finding.pod or None)
     return Failure(
         reason=finding.reason,
-        message=finding.message,
+        message=_sentence(finding.message),
         remedy=finding.remedy,
         fixes=[Fix(field=fix.field, value=fix.value, why=fix.why) for fix in finding.fixes],
         pod=finding.pod or None,
         at=finding.at or (last.at if last and same else None) or rfc3339(facts.now),
         log_excerpt=finding.log_excerpt or None,
     )
+
+
+def _sentence(text: str) -> str:
+    """The remedy follows it in conditions and Events, and others' words end as they like."""
+    return text if not text or text[-1] in ".!?" else f"{text}."
 
 
 def _is_hopeless(subject: Subject, previous: Status, facts: Facts) -> bool:
