@@ -13,8 +13,9 @@ from tests.lab.setup import restricted_namespace
 
 @pytest.fixture(scope="session")
 def kubectl() -> Iterator[Kubectl]:
-    """kubectl in a namespace that enforces Pod Security `restricted`, on a control plane of these tests' own."""
+    """kubectl in a namespace, one of three, that enforces Pod Security `restricted`, on a control plane of these tests' own."""
     with ControlPlane() as running:
         kubectl = Kubectl(running.kubectl_binary, running.kubeconfig, NAMESPACE)
-        restricted_namespace(replace(kubectl, namespace="default"), NAMESPACE)
+        for namespace in (NAMESPACE, "team-a", "team-b"):
+            restricted_namespace(replace(kubectl, namespace="default"), namespace)
         yield kubectl

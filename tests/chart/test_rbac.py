@@ -41,6 +41,18 @@ def test_the_cluster_role_is_what_the_code_asks_for() -> None:
     }
 
 
+def test_in_listed_namespaces_the_same_is_granted_there_and_nothing_in_the_whole_cluster() -> None:
+    (everywhere,) = [o for o in render("--set", "rbac.aggregate=false") if o["kind"] == "ClusterRole"]
+    listed = render("--set", "watchNamespaces={team-a,team-b}", "--set", "rbac.aggregate=false")
+    roles = {o["metadata"]["namespace"]: o for o in listed if o["kind"] == "Role"}
+    assert set(roles) == {"team-a", "team-b", NAMESPACE}
+    assert roles["team-a"]["rules"] == roles["team-b"]["rules"] == everywhere["rules"]
+    assert not [o for o in listed if o["kind"] in ("ClusterRole", "ClusterRoleBinding")]
+    bound = {o["metadata"]["namespace"]: o["roleRef"] for o in listed if o["kind"] == "RoleBinding"}
+    assert {where: (ref["kind"], ref["name"]) for where, ref in bound.items()} == {
+        where: ("Role", role["metadata"]["name"]) for where, role in roles.items()}
+
+
 def test_leases_are_granted_by_name_and_in_its_own_namespace_alone() -> None:
     role = one(render(), "Role")
     assert role["metadata"]["namespace"] == NAMESPACE
@@ -56,11 +68,10 @@ def test_no_rule_has_a_wildcard() -> None:
 
 @pytest.fixture(scope="module")
 def bound(kubectl: Kubectl) -> Iterator[Kubectl]:
-    """kubectl on a server where the chart's roles are in force, and a namespace `team-a` exists."""
+    """kubectl on a server where the chart's roles are in force, beside the namespace `team-a`."""
     shown = [f"--show-only=templates/{file}.yaml" for file in ("crd", "rbac", "userroles")]
     text = render_text(*shown)
     kubectl("apply", "-f", "-", stdin=text)
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}})
     yield kubectl
     kubectl("delete", "-f", "-", stdin=text)
 

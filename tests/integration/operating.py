@@ -123,15 +123,18 @@ def running(operator: Operator) -> Iterator[Operator]:
         operator.kill()
 
 
-def least_privileged(kubectl: Kubectl, namespace: str, folder: Path) -> Kubectl:
-    """The same cluster as the chart's ServiceAccount in `namespace`, with no more than the chart's RBAC allows."""
+def least_privileged(kubectl: Kubectl, namespace: str, folder: Path, *values: str) -> Kubectl:
+    """The same cluster as the chart's ServiceAccount in `namespace`, with no more than the chart's RBAC allows.
+
+    `values` are further arguments of Helm.
+    """
     templates = [f"--show-only=templates/{name}.yaml" for name in ("rbac", "serviceaccount")]
     chart = str(ROOT / "charts" / "deepseekserve")
     version = json.loads(kubectl("get", "--raw", "/version"))["gitVersion"]
     render = [str(tool("helm")), "template", "deepseekserve", chart, f"-n{namespace}", f"--kube-version={version}"]
-    there = replace(kubectl, namespace=namespace)
-    there("apply", "-f", "-", stdin=subprocess.check_output([*render, *templates], text=True))
-    token = there("create", "token", "deepseekserve", "--duration=1h")
+    manifests = subprocess.check_output([*render, *values, *templates], text=True)
+    replace(kubectl, namespace="")("apply", "-f", "-", stdin=manifests)        # each says its own namespace
+    token = replace(kubectl, namespace=namespace)("create", "token", "deepseekserve", "--duration=1h")
     config = json.loads(kubectl("config", "view", "--raw", "--flatten", "-o", "json"))
     config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
     (folder / "kubeconfig").write_text(json.dumps(config))
@@ -256,23 +259,22 @@ class Pod:
         self._write("Running", ready=False, state={"waiting": waiting}, lastState={"terminated": ended})
 
     def _write(self, phase: str, *, ready: bool, **container: Object) -> None:
-        truth = "True" if ready else "False"
-        conditions = [
-            {"type": kind, "status": status, "lastTransitionTime": now()}
-            for kind, status in (("PodScheduled", "True"), ("ContainersReady", truth), ("Ready", truth))
-        ]
-        status = {
-            "phase": phase,
-            "podIP": self.agent.address,
-            "podIPs": [{"ip": self.agent.address}],
-            "conditions": conditions,
-            "containerStatuses": [{
-                "name": names.ENGINE_CONTAINER, "image": "x", "imageID": "x", "ready": ready,
-                "restartCount": self.restarts, **container,
-            }],
-        }
-        patch = json.dumps({"status": status})
-        self.kubectl("patch", "pod", self.name, "--subresource=status", "--type=merge", "-p", patch)
+        patch = {"status": pod_status(phase, self.agent.address, ready=ready, restartCount=self.restarts, **container)}
+        self.kubectl("patch", "pod", self.name, "--subresource=status", "--type=merge", "-p", json.dumps(patch))
+
+
+def pod_status(phase: str, address: str, *, ready: bool, **container: Any) -> Object:
+    """A pod's status as its kubelet would write it; `container` goes into that of the engine."""
+    truth = "True" if ready else "False"
+    conditions = [
+        {"type": kind, "status": status, "lastTransitionTime": now()}
+        for kind, status in (("PodScheduled", "True"), ("ContainersReady", truth), ("Ready", truth))
+    ]
+    engine = {"name": names.ENGINE_CONTAINER, "image": "x", "imageID": "x", "ready": ready, "restartCount": 0}
+    return {
+        "phase": phase, "podIP": address, "podIPs": [{"ip": address}], "conditions": conditions,
+        "containerStatuses": [{**engine, **container}],
+    }
 
 
 @dataclass

@@ -12,6 +12,7 @@ EVERY_VARIABLE = {
     "DSS_ENGINE_IMAGE_GPU": "registry.example.com/gpu:1",
     "DSS_ENGINE_IMAGE_CPU": "registry.example.com/cpu:1",
     "DSS_IMAGE_PULL_POLICY": "Never",
+    "DSS_WATCH_NAMESPACES": "team-a, team-b,,team-a",
     "DSS_ENGINE_RUN_AS_USER": "2000",
     "DSS_HTTP_PORT": "8081",
     "DSS_WORKERS": "3",
@@ -32,7 +33,8 @@ def test_an_empty_value_is_no_value() -> None:
 def test_every_variable_is_read() -> None:
     assert read(EVERY_VARIABLE) == Settings(
         namespace="ops", identity="operator-0", gpu_image="registry.example.com/gpu:1",
-        cpu_image="registry.example.com/cpu:1", image_pull_policy="Never", run_as_user=2000, http_port=8081, workers=3,
+        cpu_image="registry.example.com/cpu:1", image_pull_policy="Never",
+        watch_namespaces=("team-a", "team-b"), run_as_user=2000, http_port=8081, workers=3,
         resync_seconds=60, lease_seconds=30, log_level="DEBUG",
     )
 
@@ -44,6 +46,9 @@ def test_the_user_of_engine_pods_can_be_left_to_the_cluster() -> None:
 @pytest.mark.parametrize(("variable", "value"), [
     ("DSS_IMAGE_PULL_POLICY", "Sometimes"),
     ("DSS_LOG_LEVEL", "info"),
+    ("DSS_WATCH_NAMESPACES", "Team A"),
+    ("DSS_WATCH_NAMESPACES", "a;b"),
+    ("DSS_WATCH_NAMESPACES", "a,-b"),
     ("DSS_HTTP_PORT", "0"),
     ("DSS_HTTP_PORT", "65536"),
     ("DSS_HTTP_PORT", "http"),

@@ -10,12 +10,13 @@ import os
 import signal
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import kopf
 
-from deepseekserve import bundle, handlers, metrics, settings
+from deepseekserve import bundle, handlers, metrics, scope, settings
 from deepseekserve.kube import Kube, KubeError, connect
 from deepseekserve.kube.kinds import SERVES
 from deepseekserve.leader import Lease
@@ -39,6 +40,7 @@ VARIABLES = {
     "DSS_ENGINE_IMAGE_GPU": "engine image for GPUs, where spec.engine.image says nothing",
     "DSS_ENGINE_IMAGE_CPU": "the same for CPUs",
     "DSS_IMAGE_PULL_POLICY": "of the engine's image",
+    "DSS_WATCH_NAMESPACES": "namespaces to work in, with commas between; empty: all",
     "DSS_ENGINE_RUN_AS_USER": "uid of the engine, or omit",
     "DSS_HTTP_PORT": "port of /livez, /readyz and /metrics",
     "DSS_WORKERS": "resources worked on at the same time",
@@ -90,6 +92,8 @@ async def run(chosen: Settings) -> int:
 async def lead(kube: Kube, chosen: Settings) -> int:
     """Watch and reconcile until kopf ends; the process's exit code."""
     await wait_for_crd(kube)
+    watched = await scope.readable(kube, chosen.watch_namespaces)
+    kube.confine(watched)
     cache = Cache()
     metrics.REGISTRY.register(metrics.Resources(cache.phases))
     async with session() as agents:
@@ -104,13 +108,25 @@ async def lead(kube: Kube, chosen: Settings) -> int:
         watch = Watch(kube, cache, queue.add, resync_s=chosen.resync_seconds)
         await watch.prime()
         broken = asyncio.Event()
-        handlers.bind(watch, broken, queue.run, watch.keep)
-        # Without an identity kopf asks for the user's name, and the pod's uid has none.
-        identity = cast(Any, chosen.identity)
-        await kopf.operator(
-            settings=handlers.settings(), standalone=True, clusterwide=True, identity=identity, stop_flag=broken,
-        )
+        background = [queue.run, watch.keep]
+        if missing := [namespace for namespace in chosen.watch_namespaces if namespace not in watched]:
+            background.append(lambda: scope.until_another(kube, missing))
+        handlers.bind(watch, broken, *background)
+        await follow(chosen.identity, watched, broken)
         return 1 if broken.is_set() else 0
+
+
+async def follow(identity: str, namespaces: Sequence[str], broken: asyncio.Event) -> None:
+    """Watch until a signal comes; an end of kopf's own, such as a namespace that is gone, sets `broken`."""
+    try:
+        await kopf.operator(
+            settings=handlers.settings(), standalone=True, clusterwide=not namespaces, namespaces=namespaces,
+            # Without an identity kopf asks for the user's name, and the pod's uid has none.
+            identity=cast(Any, identity), stop_flag=broken,
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next start begins with what is there then
+        log.error("the watch has ended, and with it this process", extra=fields(error=repr(error)))
+        broken.set()
 
 
 async def wait_for_crd(kube: Kube) -> None:

@@ -3,10 +3,12 @@
 Pure; read once by `__main__` and handed down. Every variable is set by the Helm chart.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 PULL_POLICIES = ("IfNotPresent", "Always", "Never")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -23,6 +25,7 @@ class Settings:
     gpu_image: str = "docker.io/vllm/vllm-openai:v0.32.0"
     cpu_image: str = "docker.io/vllm/vllm-openai-cpu:v0.32.0"
     image_pull_policy: str = "IfNotPresent"
+    watch_namespaces: tuple[str, ...] = ()              # none: the whole cluster
     run_as_user: int | None = 1000                      # None leaves runAsUser out (OpenShift chooses)
     http_port: int = 8080                               # probes and metrics of the operator itself
     workers: int = 10                                   # reconciles at the same time
@@ -40,6 +43,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         gpu_image=environ.get("DSS_ENGINE_IMAGE_GPU") or default.gpu_image,
         cpu_image=environ.get("DSS_ENGINE_IMAGE_CPU") or default.cpu_image,
         image_pull_policy=_choice(environ, "DSS_IMAGE_PULL_POLICY", PULL_POLICIES, default.image_pull_policy),
+        watch_namespaces=_namespaces(environ, "DSS_WATCH_NAMESPACES"),
         run_as_user=_run_as_user(environ, default.run_as_user),
         http_port=_integer(environ, "DSS_HTTP_PORT", default.http_port, (1, 65535)),
         workers=_integer(environ, "DSS_WORKERS", default.workers, (1, 1000)),
@@ -57,6 +61,15 @@ def _integer(environ: Mapping[str, str], key: str, default: int, bounds: tuple[i
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise InvalidSetting(f"{key}={text!r}: set a whole number from {low} to {high}")
     return int(text)
+
+
+def _namespaces(environ: Mapping[str, str], key: str) -> tuple[str, ...]:
+    """A list with commas; each once, in the order of the list."""
+    found = [name.strip() for name in (environ.get(key) or "").split(",") if name.strip()]
+    for name in found:
+        if not _NAMESPACE.fullmatch(name):
+            raise InvalidSetting(f"{key}={environ[key]!r}: set names of namespaces with commas between, such as a,b")
+    return tuple(dict.fromkeys(found))
 
 
 def _choice(environ: Mapping[str, str], key: str, allowed: tuple[str, ...], default: str) -> str:

@@ -4,7 +4,7 @@ Only the client library's transport and credentials are used, none of its models
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +66,7 @@ class Kube:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        self._namespaces: tuple[str, ...] = ()
 
     def fence(self, check: Callable[[], None]) -> None:
         """Call `check` as the last thing before a request that changes more than a Lease leaves this process.
@@ -85,11 +86,24 @@ class Kube:
         """One object, read from the API server and not from a cache."""
         return await self._send(Request("get", "GET", kind.path(*key)))
 
-    async def list(self, kind: Kind, *, selector: str = "", metadata_only: bool = False) -> Listing:
-        """All objects of all namespaces that match the label selector, in pages of 500.
+    def confine(self, namespaces: Sequence[str]) -> None:
+        """From now on, list these namespaces only; none: all of the cluster."""
+        self._namespaces = tuple(namespaces)
 
-        Begins again when the token of the next page grew too old.
+    async def list(
+        self, kind: Kind, *, selector: str = "", metadata_only: bool = False, namespaces: Sequence[str] = (),
+    ) -> Listing:
+        """All objects that match the label selector, in pages of 500; of these namespaces, else of all that it may see.
+
+        The version is that of the oldest list, when there are several.
         """
+        places = namespaces or self._namespaces or (None,)
+        listings = [await self._list(kind, place, selector, metadata_only=metadata_only) for place in places]
+        objects = [obj for listing in listings for obj in listing.objects]
+        return Listing(objects, min((listing.version for listing in listings), key=int))
+
+    async def _list(self, kind: Kind, namespace: str | None, selector: str, *, metadata_only: bool) -> Listing:
+        """One list; begins again when the token of the next page grew too old."""
         objects: list[Object] = []
         token = ""
         while True:
@@ -98,7 +112,7 @@ class Kube:
             query |= {"continue": token} if token else {}
             accept = METADATA if metadata_only else JSON
             try:
-                page = await self._send(Request("list", "GET", kind.path(None), query, accept=accept))
+                page = await self._send(Request("list", "GET", kind.path(namespace), query, accept=accept))
             except Gone:
                 if not token:
                     raise

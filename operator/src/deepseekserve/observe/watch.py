@@ -7,10 +7,10 @@ time to time; the first list comes before the first reconcile, which must not ac
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from deepseekserve import names
-from deepseekserve.kube import Key, Kind, Kube, KubeError
+from deepseekserve.kube import Forbidden, Key, Kind, Kube, KubeError
 from deepseekserve.kube.kinds import CONFIG_MAPS, SERVES, UNWATCHED_CHILDREN, WATCHED_CHILDREN
 from deepseekserve.logs import fields
 from deepseekserve.observe.cache import Cache
@@ -50,19 +50,31 @@ class Watch:
 
     async def prime(self) -> None:
         """Resync until it has worked once."""
-        while not await self._try_resync():
+        while not await self._primed():
             await asyncio.sleep(RETRY_S)
 
-    async def keep(self) -> NoReturn:
-        """Resync from time to time, until cancelled."""
+    async def _primed(self) -> bool:
+        try:
+            return await self._try_resync()
+        except Forbidden as error:
+            log.warning("not allowed to list yet", extra=fields(error=str(error)))
+            return False
+
+    async def keep(self) -> None:
+        """Resync from time to time, until cancelled or no longer allowed: the next start sees what may be watched."""
         await asyncio.sleep(min(FIRST_RESYNC_S, self._resync_s))
-        while True:
-            worked = await self._try_resync()
-            await asyncio.sleep(self._resync_s if worked else RETRY_S)
+        try:
+            while True:
+                worked = await self._try_resync()
+                await asyncio.sleep(self._resync_s if worked else RETRY_S)
+        except Forbidden as error:
+            log.error("not allowed to list any more: starting again", extra=fields(error=str(error)))
 
     async def _try_resync(self) -> bool:
         try:
             await self.resync()
+        except Forbidden:
+            raise
         except KubeError as error:
             log.warning("resync failed", extra=fields(error=str(error)))
             return False

@@ -1,0 +1,86 @@
+"""An operator of listed namespaces, with the rights that the chart then gives it: these are served, and no others."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deepseekserve import names
+from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
+from tests.lab.kubectl import Kubectl
+
+CHILDREN = "deployments,services,controllerrevisions"
+
+
+@pytest.fixture
+def teams(kubectl: Kubectl, namespace: str) -> Iterator[list[Kubectl]]:
+    """kubectl in two namespaces that are watched, and in one that is not."""
+    found = [f"{namespace}-{team}" for team in "abc"]
+    kubectl.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": team}} for team in found))
+    yield [replace(kubectl, namespace=team) for team in found]
+    kubectl("delete", "namespace", "--wait=false", "--ignore-not-found", *found)
+
+
+def confined(kubectl: Kubectl, folder: Path, *watched: str, bound: tuple[str, ...] = ()) -> Operator:
+    """An operator that is told to watch some namespaces; its role is bound in these of them (default: all)."""
+    install_crd(kubectl)
+    value = f"watchNamespaces={{{','.join(bound or watched)}}}"
+    account = least_privileged(kubectl, "default", folder, "--set", value)
+    settings = {"DSS_WATCH_NAMESPACES": ",".join(watched), "DSS_RESYNC_SECONDS": "10"}
+    return Operator(account, folder / "log", namespace="default", settings=settings)
+
+
+def serves(kubectl: Kubectl, name: str) -> bool:
+    """The resource has its Deployment and a status of its present generation."""
+    found = kubectl.get("dss", name)
+    return bool(found and found["status"]["observedGeneration"] == 1 and kubectl.get("deployment", name))
+
+
+def test_resources_of_the_listed_namespaces_are_served_and_no_others(
+    kubectl: Kubectl, teams: list[Kubectl], tmp_path: Path,
+) -> None:
+    a, b, other = teams
+    with running(confined(kubectl, tmp_path, a.namespace, b.namespace)) as operator:
+        for team in teams:
+            team.apply(resource("tiny"))
+        eventually(lambda: serves(a, "tiny"), "the first team's")
+        eventually(lambda: serves(b, "tiny"), "the second team's")
+        a("delete", "deployment", "tiny")
+        eventually(lambda: serves(a, "tiny"), "the deleted child again")
+        a("delete", "dss", "tiny")
+        eventually(lambda: not a.list(CHILDREN, names.CHILD_SELECTOR), "all gone")
+    assert not other.list(CHILDREN, names.CHILD_SELECTOR)
+    assert "orbidden" not in operator.says()
+    assert "Traceback" not in operator.says()
+
+
+def test_a_namespace_that_does_not_exist_yet_stops_no_other_and_is_served_when_it_comes(
+    kubectl: Kubectl, teams: list[Kubectl], tmp_path: Path,
+) -> None:
+    a, b, _ = teams
+    operator = confined(kubectl, tmp_path, a.namespace, b.namespace, bound=(a.namespace,))
+    with running(operator):
+        a.apply(resource("tiny"))
+        eventually(lambda: serves(a, "tiny"), "the team whose namespace is there")
+        assert "not allowed to watch a namespace: create it, then upgrade the chart" in operator.says()
+        least_privileged(kubectl, "default", tmp_path, "--set", f"watchNamespaces={{{a.namespace},{b.namespace}}}")
+        eventually(operator.has_ended, "an end that begins anew")
+    with running(operator):
+        b.apply(resource("tiny"))
+        eventually(lambda: serves(b, "tiny"), "the other one")
+
+
+def test_a_namespace_that_goes_ends_the_process_in_order_and_the_next_one_serves_the_others(
+    kubectl: Kubectl, teams: list[Kubectl], tmp_path: Path,
+) -> None:
+    a, b, _ = teams
+    operator = confined(kubectl, tmp_path, a.namespace, b.namespace)
+    with running(operator):
+        b("delete", "rolebinding", "--all")
+        eventually(operator.has_ended, "an end, as soon as something is listed again")
+        assert "not allowed to list any more: starting again" in operator.says()
+    with running(operator):
+        a.apply(resource("tiny"))
+        eventually(lambda: serves(a, "tiny"), "the other team's")
+    assert "Traceback" not in operator.says()
