@@ -14,7 +14,7 @@ from tests.cluster.progress import say
 from tests.images.builders import choose
 from tests.images.recipe import RECIPES, Recipe
 
-KEEP = 2  # archives of one image: this checkout's and one more
+KEEP = 4  # archives of one image: this checkout's, two that it is upgraded from and to, and one more
 SCRATCH = ".build-"
 
 
@@ -26,12 +26,16 @@ class Image:
     archive: Path
 
 
-def ensure(name: str) -> Image:
-    """The image `name` with its archive, built when it is missing; raises ClusterError when that fails."""
-    image = find(RECIPES[name])
+def ensure(name: str, root: Path | None = None) -> Image:
+    """The image `name` with its archive, built when it is missing; raises ClusterError when that fails.
+
+    `root` is another copy of the project's files, of which the image is then made.
+    """
+    recipe = replace(RECIPES[name], context=root) if root else RECIPES[name]
+    image = find(recipe)
     if not image.archive.exists():
         with locked(folder() / "lock", "building images"):
-            image = _build(RECIPES[name])
+            image = _build(recipe)
     os.utime(image.archive)  # the most recently used are kept
     return image
 

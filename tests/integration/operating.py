@@ -55,6 +55,7 @@ class Operator:
     identity: str = "operator-1"
     namespace: str = "default"
     settings: dict[str, str] = field(default_factory=dict)
+    source: Path = ROOT / "operator" / "src"
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -62,7 +63,7 @@ class Operator:
         """Start it, and return when it answers its probes."""
         self.port = free_port()
         environ = {
-            **self.kubectl.env(), "PYTHONPATH": str(ROOT / "operator" / "src"), "DSS_HTTP_PORT": str(self.port),
+            **self.kubectl.env(), "PYTHONPATH": str(self.source), "DSS_HTTP_PORT": str(self.port),
             "DSS_IDENTITY": self.identity, "DSS_NAMESPACE": self.namespace, **self.settings,
         }
         environ.pop("KUBERNETES_SERVICE_HOST", None)
@@ -141,10 +142,13 @@ def least_privileged(kubectl: Kubectl, namespace: str, folder: Path, *values: st
     return replace(kubectl, kubeconfig=folder / "kubeconfig")
 
 
-def install_crd(kubectl: Kubectl) -> None:
+def install_crd(kubectl: Kubectl, file: Path = CRD) -> None:
     """Apply the CRD and wait until it is served."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    kubectl("wait", "--for=condition=Established", f"crd/{names.PLURAL}.{names.GROUP}", "--timeout=30s")
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
+    # `kubectl wait` fails on a CRD so new that it has no conditions at all.
+    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
+    crd = f"{names.PLURAL}.{names.GROUP}"
+    eventually(lambda: kubectl("get", "crd", crd, "-o", established) == "True", f"{crd} is served")
 
 
 def resource(name: str, **spec: Any) -> Object:

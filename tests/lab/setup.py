@@ -16,7 +16,6 @@ from tests.images import Image, ensure
 from tests.lab.kubectl import Kubectl, Object
 
 ROOT = Path(__file__).parents[2]
-CHART = ROOT / "charts" / "deepseekserve"
 OPERATOR_NAMESPACE = "deepseekserve-system"
 RELEASE = "deepseekserve"
 CLUSTER = (sys.executable, "-m", "tests.cluster", "--name", os.environ.get("DSS_CLUSTER", "dss"))
@@ -90,8 +89,11 @@ def cluster(say: Say, *args: str) -> None:
     _passed_on([*CLUSTER, *args], say, "cluster")
 
 
-def install(lab: Lab, *more: str) -> None:
-    """Install or upgrade the chart with the images built here, and wait until the operator is available."""
+def install(lab: Lab, *more: str, root: Path = ROOT) -> None:
+    """Install or upgrade the chart with the lab's images, and wait until the operator is available.
+
+    `root` is where the chart's version of the project is.
+    """
     values = {
         "image": lab.operator_image,
         "engine.images.cpu": lab.engine_image,
@@ -103,7 +105,7 @@ def install(lab: Lab, *more: str) -> None:
             "upgrade",
             "--install",
             RELEASE,
-            str(CHART),
+            str(root / "charts" / "deepseekserve"),
             "--namespace",
             OPERATOR_NAMESPACE,
             "--create-namespace",

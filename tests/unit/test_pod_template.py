@@ -8,7 +8,7 @@ import pytest
 from deepseekserve import api, names, render
 from deepseekserve.api.overlay import MOST_BYTES, MOST_LEVELS, PodOverlay
 from deepseekserve.render.overlay import overlaid
-from deepseekserve.render.refusals import ENGINE, POD, VOLUMES
+from deepseekserve.render.refusals import ENGINE, PLACES, POD, VOLUMES
 from deepseekserve.settings import Settings
 from tests.golden import cases
 
@@ -169,3 +169,9 @@ def test_the_bound_on_the_nesting_is_exact(levels: int, refused: bool) -> None:
             PodOverlay.check(value)
     else:
         assert PodOverlay.check(value) == value
+
+
+def test_the_page_has_everything_that_is_refused() -> None:
+    page = (cases.FOLDER.parents[1] / "docs" / "pod-template.md").read_text(encoding="utf-8")
+    assert [word for word in (*POD, *ENGINE, *VOLUMES, *PLACES) if f"`{word}`" not in page] == []
+    assert "ports 8000 and 9800" in page
