@@ -60,6 +60,7 @@ RECIPES = {
     "helm": Recipe("helm.sh/helm/v3/cmd/helm@v3.22.0", f"-s -w {_HELM_FLAGS}"),
     "kwok": Recipe("sigs.k8s.io/kwok/cmd/kwok@v0.7.0"),
     "kind": Recipe("sigs.k8s.io/kind@v0.30.0"),
+    "actionlint": Recipe("github.com/rhysd/actionlint/cmd/actionlint@v1.7.12", expect="20 seconds"),
 }
 LINKS = {link: name for name, recipe in RECIPES.items() for link in recipe.links}
 

@@ -94,15 +94,15 @@ def test_every_requirement_is_pinned_with_hashes_and_without_an_address(file: st
 def test_the_archives_used_last_are_kept(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DSS_CACHE", str(tmp_path))
     store.folder().mkdir()
-    for age, key in enumerate(("c" * 12, "a" * 12, "b" * 12)):
+    for age, key in enumerate(("c" * 12, "a" * 12, "e" * 12, "d" * 12, "b" * 12)):
         archive = store.folder() / f"tiny-{key}.tar"
         archive.touch()
         os.utime(archive, (-age, -age))
     (store.folder() / "tiny-other-aaaaaaaaaaaa.tar").touch()
     store._prune(recipe)
-    assert sorted(a.name for a in store.folder().iterdir()) == [
-        "tiny-aaaaaaaaaaaa.tar", "tiny-cccccccccccc.tar", "tiny-other-aaaaaaaaaaaa.tar",
-    ]
+    kept = [f"tiny-{key * 12}.tar" for key in "acde"]
+    assert len(kept) == store.KEEP
+    assert sorted(a.name for a in store.folder().iterdir()) == [*kept, "tiny-other-aaaaaaaaaaaa.tar"]
 
 
 def test_where_an_archive_will_be_is_told_without_building_it(tmp_path: Path) -> None:
