@@ -69,6 +69,14 @@ chart: venv tools ## The Helm chart and the examples against helm, kube-apiserve
 e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (PROVIDER=auto|local|kind)
 	@$(PYTEST) tests/e2e --durations=15 --timeout=1500
 
+##@ For an hour (no part of test)
+.PHONY: soak bench
+soak: venv tools ## Kills, outages, errors and hands in bulk; writes docs/soak.md (the scenario with a node needs root)
+	@$(PYTEST) tests/soak --soak-report=docs/soak.md
+
+bench: venv tools ## A quarter of an hour on an idle machine; writes docs/performance.json and the tables of docs/performance.md
+	@$(RUN)/python -m tests.bench
+
 ##@ Build
 .PHONY: crds tools images requirements
 crds: venv ## Write crds/, the chart's copy and docs/reference.md from api.py

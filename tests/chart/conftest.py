@@ -13,7 +13,7 @@ from tests.lab.setup import restricted_namespace
 
 @pytest.fixture(scope="session")
 def kubectl() -> Iterator[Kubectl]:
-    """kubectl in a namespace, one of three, that enforces Pod Security `restricted`, on a control plane of these tests' own."""
+    """kubectl in one of three namespaces that enforce Pod Security `restricted`, on a control plane of these tests."""
     with ControlPlane() as running:
         kubectl = Kubectl(running.kubectl_binary, running.kubeconfig, NAMESPACE)
         for namespace in (NAMESPACE, "team-a", "team-b"):

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -31,7 +31,9 @@ UNLOCKED_S = 60  # a folder is never longer without its lock than this
 class ControlPlane:
     """One control plane with its state in a temporary folder; a context manager, started on entry."""
 
-    def __init__(self) -> None:
+    def __init__(self, flags: Sequence[str] = ()) -> None:
+        """With more flags for the API server, where given."""
+        self._flags = flags
         self.kubectl_binary = tool("kubectl")
         _remove_folders_of_killed_runs()
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -39,7 +41,8 @@ class ControlPlane:
         self.programs = Programs(tool("kubernetes"), self.folder / "pki")
         self.kubeconfig = self.folder / "pki" / "admin.kubeconfig"
         self.server = ""
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._commands: dict[str, list[str]] = {}                   # by component, in the order of their start
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -68,34 +71,50 @@ class ControlPlane:
 
     def stop(self) -> None:
         """End the processes and remove the folder; safe to call again."""
-        for process in reversed(self._processes):
-            process.kill()
-            process.wait()
+        for component in reversed(self._processes):
+            self.kill(component)
         self._processes.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()
+
+    def kill(self, component: str) -> None:
+        """End etcd, apiserver or controller-manager with SIGKILL; its data and its port stay."""
+        self._processes[component].kill()
+        self._processes[component].wait()
+
+    def restart(self, component: str) -> None:
+        """Start what was killed again, as it was; returns when the API server is ready."""
+        process = self._run(component, self._commands[component])
+        if component == "apiserver":
+            self._await_apiserver(process)
+
+    def signal(self, component: str, number: int) -> None:
+        """Send a signal, such as SIGSTOP, to a component."""
+        self._processes[component].send_signal(number)
 
     def log(self, component: str) -> Path:
         """The log file of etcd, apiserver or controller-manager."""
         return self.folder / f"{component}.log"
 
     def _start_apiserver(self, etcd_url: str) -> ApiServer:
-        api = ApiServer(HOST, free_port(), self.folder / "pki")
+        self._api = ApiServer(HOST, free_port(), self.folder / "pki")
         # The Endpoints of `kubernetes` may not hold a loopback address, so nobody writes them.
-        flags = ["--endpoint-reconciler-type=none", "--shutdown-delay-duration=0s"]
-        process = self._run("apiserver", self.programs.apiserver(etcd_url, HOST, api.port) + flags)
-        wait_for(_ready_or_ended(api, process), "API server ready", START_S)
+        flags = ["--endpoint-reconciler-type=none", "--shutdown-delay-duration=0s", *self._flags]
+        self._await_apiserver(self._run("apiserver", self.programs.apiserver(etcd_url, HOST, self._api.port) + flags))
+        self.server = f"https://{HOST}:{self._api.port}"
+        return self._api
+
+    def _await_apiserver(self, process: subprocess.Popen[bytes]) -> None:
+        wait_for(_ready_or_ended(self._api, process), "API server ready", START_S)
         if process.poll() is not None:
             tail = "\n".join(self.log("apiserver").read_text(errors="replace").splitlines()[-15:])
             raise ClusterError(f"the API server did not start:\n{tail}")
-        self.server = f"https://{HOST}:{api.port}"
-        return api
 
     def _run(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         """Start a process that ends with this one."""
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(tied(command), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._processes.append(process)
+        self._commands[name], self._processes[name] = command, process
         return process
 
 

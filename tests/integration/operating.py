@@ -145,10 +145,14 @@ def least_privileged(kubectl: Kubectl, namespace: str, folder: Path, *values: st
 def install_crd(kubectl: Kubectl, file: Path = CRD) -> None:
     """Apply the CRD and wait until it is served."""
     kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
-    # `kubectl wait` fails on a CRD so new that it has no conditions at all.
-    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
-    crd = f"{names.PLURAL}.{names.GROUP}"
-    eventually(lambda: kubectl("get", "crd", crd, "-o", established) == "True", f"{crd} is served")
+    name = f"{names.PLURAL}.{names.GROUP}"
+    eventually(lambda: _is_established(kubectl.get("crd", name) or {}), f"{name} is served")
+
+
+def _is_established(crd: Object) -> bool:
+    """Tell whether the API server serves the kind; `kubectl wait` fails on a CRD so new that it has no conditions."""
+    conditions = crd.get("status", {}).get("conditions") or ()
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
 def resource(name: str, **spec: Any) -> Object:

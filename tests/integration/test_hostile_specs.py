@@ -45,8 +45,9 @@ def resource(name: str, spec: Any) -> Object:
     return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": name}, "spec": spec}
 
 
-def refused_well(message: str) -> None:
-    """A refusal names what it is about and what would do."""
+def refused_well(message: str, *, begins_with_the_field: bool = False) -> None:
+    """A refusal names what it is about and what would do; the operator's own does it in one line."""
+    assert not begins_with_the_field or re.match(r"spec[^\n]+$", message), message
     assert re.search(r"\b(spec|metadata|name)\b", message), message
     assert ADVICE.search(message), message
 
@@ -64,8 +65,7 @@ def outcome(server: Api, name: str, spec: Any) -> str:
         made = first_revision(serve)
         children = render.children(serve, made, replicas=1, bundle=BUNDLE)
     except api.InvalidSpec as error:
-        assert re.match(r"spec[^\n]+$", str(error)), str(error)
-        refused_well(str(error))
+        refused_well(str(error), begins_with_the_field=True)
         return "InvalidSpec"
     is_a_list_of_words(serve, children)
     answers = [dry_run(server, child) for child in (revision.manifest(made, serve), *children)]

@@ -1,21 +1,44 @@
 """Writes that somebody else has overtaken: parts of the operator, in this process, on a real API server."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 from kubernetes_asyncio.client.api_client import ApiClient
 from kubernetes_asyncio.client.configuration import Configuration
 from kubernetes_asyncio.config import load_kube_config
 
 from deepseekserve import names
 from deepseekserve.apply.children import _own_as_applied
-from deepseekserve.kube import Kube
+from deepseekserve.kube import Key, Kube
 from deepseekserve.kube.kinds import SERVICES
 from deepseekserve.leader import Lease
+from deepseekserve.observe import Cache, Watch
+from deepseekserve.observe.watch import FIRST_RESYNC_S
+from tests.integration.operating import install_crd
 from tests.lab.kubectl import Kubectl
+
+# A leader whose renewals did not come through, as one that was stopped for a while finds itself.
+LATE_WRITE = """
+import asyncio, sys
+from deepseekserve.kube import connect
+from deepseekserve.kube.kinds import SERVICES
+from deepseekserve.leader import Lease
+
+async def late(namespace):
+    async with connect() as kube:
+        await Lease(kube, namespace=namespace, identity="operator-1", seconds=1).acquire()
+        await asyncio.sleep(1)
+        metadata = {"name": "late", "namespace": namespace}
+        await kube.create(SERVICES, {"metadata": metadata, "spec": {"ports": [{"port": 80}]}})
+
+asyncio.run(late(sys.argv[1]))
+"""
 
 
 @asynccontextmanager
@@ -58,6 +81,46 @@ def test_a_lease_that_another_process_holds_is_not_released(
 ) -> None:
     taken = partial(kubectl_here.patch, "lease", names.LEASE_NAME, {"spec": {"holderIdentity": "operator-2"}})
     assert holder_after_release(kubeconfig, kubectl_here, taken) == "operator-2"
+
+
+def test_what_was_deleted_in_a_gap_of_the_watch_is_missed_soon_after_the_watch_has_begun_anew(
+    kubeconfig: Path, kubectl_here: Kubectl, namespace: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_crd(kubectl_here)
+    monkeypatch.setattr("deepseekserve.observe.watch.GAP_S", 0.1)
+    labels, ports = {names.LABEL_NAME: "tiny"}, {"ports": [{"port": 80}]}
+    for name in ("gone", "left"):
+        kubectl_here.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "labels": labels},
+                            "spec": ports})
+    owner = Key(namespace, "tiny")
+
+    async def after_a_gap() -> None:
+        async with connected(kubeconfig) as kube:
+            cache = Cache()
+            watch = Watch(kube, cache, lambda _: None, resync_s=600)
+            await watch.prime()
+            kubectl_here("delete", "service", "gone")
+            assert cache.child(SERVICES, owner, "gone")
+            watch.see(SERVICES, {"type": None, "object": kubectl_here.get("service", "left")})
+            keeping = asyncio.create_task(watch.keep())
+            async with asyncio.timeout(FIRST_RESYNC_S - 1):        # which would find it too
+                while cache.child(SERVICES, owner, "gone"):
+                    await asyncio.sleep(0.05)
+            keeping.cancel()
+
+    asyncio.run(after_a_gap())
+
+
+def test_nothing_is_written_once_another_process_may_hold_the_lease(
+    kubeconfig: Path, kubectl_here: Kubectl, namespace: str,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE_WRITE, namespace], env={**kubectl_here.env(), "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, "leadership lost\n")
+    assert kubectl_here.get("lease", names.LEASE_NAME)
+    assert kubectl_here.get("service", "late") is None
 
 
 def holder_after_release(kubeconfig: Path, kubectl: Kubectl, overtake: Callable[[], object]) -> str:

@@ -16,22 +16,34 @@ from deepseekserve import crd
 Schema = dict[str, Any]
 Values = SearchStrategy[Any]
 
-SHELL = ("$(reboot)", "`id`", "; rm -rf /", "a && b", "x | y", "$HOME", "$$", "$(VAR)", "${IFS}", "> /etc/passwd",
-         "a\nb", "a\tb", "'", '"', "\\", "#", "*", "~", "!", "-", "--", "&", "\x1b[31m", "%s%n", "{{ .Values }}", "../..")
-WORDS = ("yes", "no", "on", "off", "null", "true", "False", "Auto", "auto", "None", "NaN", ".inf", "0x10", "1e3", "1_000",
-         "GPU", "CPU", "", " ", " a", "a ", "ü", "é\u0301", "日本語", "🤖", "\u202eabc", "\ufeff", "\u0000", "a" * 63,
-         "a" * 64, "A" * 253, "x" * 5000, "a.b", "a-", "-a", "a/b/c", "deepseekserve.io/name", "vllm", "models", "engine")
-QUANTITIES = ("1Gi", "1.5Gi", "0", "-1Gi", "1e3", "1E", "1Ei", "9223372036854775807", "9" * 30, "1e-400", "0.0000000001",
-              "1.5.5", "1 Gi", "１Gi", "Gi", "+1", "1m", "500m", "0.5", "8", "16GB", "1024Mi", "4Ti")
-NUMBERS = (0, -1, 1, 2, 7, 63, 64, 65, 100, 101, 1000, 4096, 65536, 2**31 - 1, 2**31, 2**53 + 1, -(2**63), 2**63 - 1,
-           1.5, -0.0, 1e300, 3.0)
-SOURCES = ("hf://a/b", "hf://deepseek-ai/DeepSeek-R1@main", "pvc://models/r1", "pvc://models", "hf://", "hf://a/b@",
-           "pvc://models/../x", "pvc://models//x", "pvc://Models/x", "s3://b/c", "HF://a/b", "file:///etc", "hf://a/b c",
-           "pvc://models/$(reboot)", "hf://-a/b", "hf://a/b@-x", "pvc://models/-x", "pvc://m/日本語")
-FLAGS = ("--port", "--port=1", "--host", "--model", "--max-model-len", "--max_model_len=9", "--max-model", "-tp", "-tp=2",
-         "-q", "-qawq", "--api-key", "--config", "--ssl-keyfile", "--headless", "--seed", "1", "--enable-x", "--help",
-         "--served-model-name", "--trust-remote-code", "--no-enable-prefix-caching", "-O3", "--json", '{"a": "$(x)"}', "-1")
-
+SHELL = (
+    "$(reboot)", "`id`", "; rm -rf /", "a && b", "x | y", "$HOME", "$$", "$(VAR)", "${IFS}", "> /etc/passwd", "a\nb",
+    "a\tb", "'", '"', "\\", "#", "*", "~", "!", "-", "--", "&", "\x1b[31m", "%s%n", "{{ .Values }}", "../..",
+)
+WORDS = (
+    "yes", "no", "on", "off", "null", "true", "False", "Auto", "auto", "None", "NaN", ".inf", "0x10", "1e3", "1_000",
+    "GPU", "CPU", "", " ", " a", "a ", "ü", "é\u0301", "日本語", "🤖", "\u202eabc", "\ufeff", "\u0000", "a" * 63,
+    "a" * 64, "A" * 253, "x" * 5000, "a.b", "a-", "-a", "a/b/c", "deepseekserve.io/name", "vllm", "models", "engine",
+)
+QUANTITIES = (
+    "1Gi", "1.5Gi", "0", "-1Gi", "1e3", "1E", "1Ei", "9223372036854775807", "9" * 30, "1e-400", "0.0000000001",
+    "1.5.5", "1 Gi", "１Gi", "Gi", "+1", "1m", "500m", "0.5", "8", "16GB", "1024Mi", "4Ti",
+)
+NUMBERS = (
+    0, -1, 1, 2, 7, 63, 64, 65, 100, 101, 1000, 4096, 65536, 2**31 - 1, 2**31, 2**53 + 1, -(2**63), 2**63 - 1, 1.5,
+    -0.0, 1e300, 3.0,
+)
+SOURCES = (
+    "hf://a/b", "hf://deepseek-ai/DeepSeek-R1@main", "pvc://models/r1", "pvc://models", "hf://", "hf://a/b@",
+    "pvc://models/../x", "pvc://models//x", "pvc://Models/x", "s3://b/c", "HF://a/b", "file:///etc", "hf://a/b c",
+    "pvc://models/$(reboot)", "hf://-a/b", "hf://a/b@-x", "pvc://models/-x", "pvc://m/日本語",
+)
+FLAGS = (
+    "--port", "--port=1", "--host", "--model", "--max-model-len", "--max_model_len=9", "--max-model", "-tp", "-tp=2",
+    "-q", "-qawq", "--api-key", "--config", "--ssl-keyfile", "--headless", "--seed", "1", "--enable-x", "--help",
+    "--served-model-name", "--trust-remote-code", "--no-enable-prefix-caching", "-O3", "--json", '{"a": "$(x)"}',
+    "-1",
+)
 
 TEXT = st.sampled_from((*WORDS, *SHELL))
 
@@ -63,7 +75,8 @@ def specs() -> SearchStrategy[dict[str, Any]]:
 def names() -> SearchStrategy[str]:
     """Names of resources, mostly right."""
     right = st.sampled_from(("r1", "a", "vllm", "a" * 63, "a-1", "null", "true", "on"))
-    return mostly(right, st.sampled_from(("a" * 64, "1a", "a.b", "A", "-a", "a-", "ü", "a" * 253, "x_y", "$(id)", "a b")), one_in=10)
+    wrong = st.sampled_from(("a" * 64, "1a", "a.b", "A", "-a", "a-", "ü", "a" * 253, "x_y", "$(id)", "a b"))
+    return mostly(right, wrong, one_in=10)
 
 
 def _with_source(schema: Schema) -> Values:
@@ -109,7 +122,12 @@ def _of_type(schema: Schema, path: str) -> Values:
             return _fields(schema, path, most=3)
         case "object":
             keys = st.sampled_from(("a", "zone", "nvidia.com/gpu.product", *WORDS))
-            return st.dictionaries(keys, _value(schema.get("additionalProperties", {"type": "string"}), path), max_size=3)
+            value = _value(schema.get("additionalProperties", {"type": "string"}), path)
+            return st.dictionaries(keys, value, max_size=3)
+    return _text(schema)
+
+
+def _text(schema: Schema) -> Values:
     if schema.get("format") == "date-time":
         return st.sampled_from(("2026-11-24T12:00:00Z", "2026-13-01T00:00:00Z", "now", "2026-11-24"))
     return mostly(st.sampled_from(("a", "r1", "x-1", "a/b", "zone")), st.sampled_from((*WORDS, *SHELL)), one_in=4)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from deepseekserve.kube import Key, KubeError
-from deepseekserve.workqueue import BACKOFF_MAX_S, WorkQueue
+from deepseekserve.workqueue import BACKOFF_MAX_S, REFUSED_MAX_S, WorkQueue
 from tests.unit.virtual import run
 
 A, B = Key("demo", "a"), Key("demo", "b")
@@ -118,14 +118,28 @@ def test_an_event_does_not_wait_for_the_timer_and_replaces_it() -> None:
     assert work(Reconciles(once_later), script).times() == [0, 3]
 
 
-@pytest.mark.parametrize("error", [KubeError("no"), Bug("oh")], ids=["expected", "bug"])
-def test_errors_are_tried_again_ever_more_slowly_up_to_five_minutes(error: Exception) -> None:
+@pytest.mark.parametrize(("error", "most_s"), [(KubeError("no"), REFUSED_MAX_S), (Bug("oh"), BACKOFF_MAX_S)])
+def test_errors_are_tried_again_ever_more_slowly_up_to_a_bound(error: Exception, most_s: float) -> None:
     async def fails(_: int) -> float | None:
         raise error
 
     times = work(Reconciles(fails), adding(A)).times()
-    assert times[:6] == [0, 1, 3, 7, 15, 31]
-    assert {b - a for a, b in pairwise(times[10:])} == {BACKOFF_MAX_S}
+    assert times[:5] == [0, 1, 3, 7, 15]
+    assert {b - a for a, b in pairwise(times[10:])} == {most_s}
+
+
+def test_events_during_an_outage_do_not_make_the_back_off_longer() -> None:
+    async def fails_six_times(n: int) -> float | None:
+        if n > 6:
+            return None
+        raise KubeError("no")
+
+    async def script(queue: WorkQueue) -> None:
+        for _ in range(6):
+            queue.add(A)
+            await asyncio.sleep(0.1)
+
+    assert work(Reconciles(fails_six_times), script).times() == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.5]
 
 
 def test_a_success_ends_the_back_off() -> None:

@@ -32,7 +32,7 @@ from deepseekserve.workqueue import WorkQueue
 
 CRD_POLL_S = 1.0
 # The API server takes 10,000 levels of JSON, in spec.podTemplate and in anybody's ControllerRevision. Reading asks for
-# as many frames, copying (kopf does) for twice as many: with Python's 1,000, one such object ends the watch of all.
+# as many frames, a deep copy for twice as many: with Python's 1,000, one such object ends the watch of all.
 STACK_FRAMES = 40_000
 VARIABLES = {
     "DSS_NAMESPACE": "namespace of the Lease",

@@ -38,6 +38,7 @@ class Lease:
         log.info("waiting for the lease", extra=fields(lease="/".join(self._key), identity=self._identity))
         while not await self._attempt():
             await asyncio.sleep(RETRY_S)
+        self._kube.fence(self._check)
         metrics.LEADER.set(1)
         log.info("acquired the lease", extra=fields(lease="/".join(self._key), identity=self._identity))
 
@@ -50,8 +51,7 @@ class Lease:
             except (KubeError, TimeoutError) as error:
                 left_s = round(self._left_s(), 1)
                 log.warning("cannot renew the lease", extra=fields(left_s=left_s, error=repr(error)))
-            if self._left_s() <= 0:
-                _end("the lease was not renewed in time")
+            self._check()
 
     async def release(self) -> None:
         """Let a standby take over at once; `keep` must have ended."""
@@ -66,6 +66,10 @@ class Lease:
             await self._kube.replace(LEASES, {**lease, "spec": spec})
         except KubeError as error:
             log.warning("cannot release the lease", extra=fields(error=str(error)))
+
+    def _check(self) -> None:
+        if self._left_s() <= 0:
+            _end("the lease was not renewed in time")
 
     def _left_s(self) -> float:
         """Seconds in which a renewal must succeed, so that we stop before another may start."""

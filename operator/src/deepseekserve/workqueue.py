@@ -13,7 +13,8 @@ from deepseekserve.kube import Key, KubeError
 from deepseekserve.logs import fields
 
 BACKOFF_FIRST_S = 1.0
-BACKOFF_MAX_S = 300.0
+BACKOFF_MAX_S = 300.0           # after a bug of ours: it will be there the next time too
+REFUSED_MAX_S = 20.0            # after an error of the API server, which may be well again at any moment
 
 Reconcile = Callable[[Key], Awaitable[float | None]]      # seconds until the next look; None: when something happens
 
@@ -31,7 +32,7 @@ class WorkQueue:
         self._running: set[Key] = set()
         self._again: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
-        self._failures: dict[Key, int] = {}
+        self._failures: dict[Key, tuple[int, float]] = {}       # how many in a row, and when the last back-off ends
 
     def add(self, key: Key) -> None:
         """Look at the key as soon as a worker is free, whatever its back-off or timer says."""
@@ -68,21 +69,26 @@ class WorkQueue:
             with metrics.RECONCILE_SECONDS.time():
                 delay_s = await self._reconcile(key)
         except KubeError as error:
-            delay_s = max(self._back_off(key), error.retry_after_s or 0)
+            delay_s = max(self._back_off(key, REFUSED_MAX_S), error.retry_after_s or 0)
             log.warning("reconcile failed", extra=fields(key="/".join(key), retry_s=delay_s, error=str(error)))
         except Exception:
-            delay_s = self._back_off(key)
+            delay_s = self._back_off(key, BACKOFF_MAX_S)
             log.exception("reconcile failed: a bug", extra=fields(key="/".join(key), retry_s=delay_s))
         else:
             self._failures.pop(key, None)
             metrics.RECONCILES.labels("settled" if delay_s is None else "requeued").inc()
         return delay_s
 
-    def _back_off(self, key: Key) -> float:
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
+    def _back_off(self, key: Key, most_s: float) -> float:
+        """Seconds until the next try: twice as many, unless an event came before the last ones were over."""
         metrics.RECONCILES.labels("error").inc()
-        return min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(failures, 30))
+        now = asyncio.get_running_loop().time()
+        failures, ends = self._failures.get(key, (0, now))
+        if now < ends:
+            return min(most_s, max(BACKOFF_FIRST_S, ends - now))
+        delay_s = min(most_s, BACKOFF_FIRST_S * 2.0 ** min(failures, 30))
+        self._failures[key] = (failures + 1, now + delay_s)
+        return delay_s
 
     def _schedule(self, key: Key, delay_s: float | None) -> None:
         if key in self._again:

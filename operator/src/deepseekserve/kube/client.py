@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes_asyncio.client.api_client import ApiClient
@@ -20,11 +22,13 @@ from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of
 
 REQUEST_TIMEOUT_S = 30
 PAGE_SIZE = 500
+READ_BYTES = 2**21           # an object may have 1.5 MiB
 
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"       # JSON is YAML
-METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Query = Mapping[str, str | int]
 
@@ -37,8 +41,10 @@ async def connect() -> AsyncIterator["Kube"]:
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except ConfigException:
         await load_kube_config(client_configuration=configuration)
+    configuration.proxy = configuration.proxy or proxy_of(str(configuration.host))
     client = ApiClient(configuration)
     client.user_agent = names.FIELD_MANAGER
+    client.rest_client.pool_manager = _without_netrc(client.rest_client.pool_manager)
     try:
         yield Kube(client)
     finally:
@@ -84,25 +90,23 @@ class Kube:
 
     async def get(self, kind: Kind, key: Key) -> Object:
         """One object, read from the API server and not from a cache."""
-        return await self._send(Request("get", "GET", kind.path(*key)))
+        return await self._send(Request("get", "GET", kind.path(*key), accept=_accepted(kind)))
 
     def confine(self, namespaces: Sequence[str]) -> None:
         """From now on, list these namespaces only; none: all of the cluster."""
         self._namespaces = tuple(namespaces)
 
-    async def list(
-        self, kind: Kind, *, selector: str = "", metadata_only: bool = False, namespaces: Sequence[str] = (),
-    ) -> Listing:
+    async def list(self, kind: Kind, *, selector: str = "", namespaces: Sequence[str] = ()) -> Listing:
         """All objects that match the label selector, in pages of 500; of these namespaces, else of all that it may see.
 
         The version is that of the oldest list, when there are several.
         """
         places = namespaces or self._namespaces or (None,)
-        listings = [await self._list(kind, place, selector, metadata_only=metadata_only) for place in places]
+        listings = [await self._list(kind, place, selector) for place in places]
         objects = [obj for listing in listings for obj in listing.objects]
         return Listing(objects, min((listing.version for listing in listings), key=int))
 
-    async def _list(self, kind: Kind, namespace: str | None, selector: str, *, metadata_only: bool) -> Listing:
+    async def _list(self, kind: Kind, namespace: str | None, selector: str) -> Listing:
         """One list; begins again when the token of the next page grew too old."""
         objects: list[Object] = []
         token = ""
@@ -110,7 +114,7 @@ class Kube:
             query: dict[str, str | int] = {"limit": PAGE_SIZE}
             query |= {"labelSelector": selector} if selector else {}
             query |= {"continue": token} if token else {}
-            accept = METADATA if metadata_only else JSON
+            accept = METADATA_LIST if kind.metadata_only else JSON
             try:
                 page = await self._send(Request("list", "GET", kind.path(namespace), query, accept=accept))
             except Gone:
@@ -126,7 +130,8 @@ class Kube:
     async def create(self, kind: Kind, obj: Object) -> Object:
         """POST: raises AlreadyExists, and so never touches what is already there."""
         query = {"fieldManager": names.FIELD_MANAGER, "fieldValidation": "Strict"}
-        return await self._send(Request("create", "POST", kind.path(obj["metadata"]["namespace"]), query, obj))
+        path = kind.path(obj["metadata"]["namespace"])
+        return await self._send(Request("create", "POST", path, query, obj, accept=_accepted(kind)))
 
     async def apply(self, kind: Kind, obj: Object) -> Object:
         """Server-side apply, forced: our fields win. With metadata.uid in `obj`, Conflict unless it is that object."""
@@ -190,6 +195,23 @@ class Kube:
         )
         async with response:
             return response, await response.read()
+
+
+def _accepted(kind: Kind) -> str:
+    return METADATA if kind.metadata_only else JSON
+
+
+def _without_netrc(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+    """The library's session but for `trust_env`, with which aiohttp reads ~/.netrc in a thread at every request."""
+    connector = session.connector
+    session.detach()
+    return aiohttp.ClientSession(connector=connector, read_bufsize=READ_BYTES)
+
+
+def proxy_of(host: str) -> str | None:
+    """The proxy that HTTPS_PROXY and NO_PROXY ask for, which `trust_env` would have asked as well."""
+    address = urlsplit(host)
+    return None if proxy_bypass(address.hostname or "") else getproxies().get(address.scheme)
 
 
 def _status(body: bytes, retry_after: str) -> Object:

@@ -32,6 +32,7 @@ class Kind:
     api_version: str
     kind: str
     plural: str
+    metadata_only: bool = False       # nobody here reads more of one, so no more is asked for, or kept
 
     @property
     def group(self) -> str:
@@ -58,7 +59,7 @@ SERVES = Kind(names.API_VERSION, names.KIND, names.PLURAL)
 PODS = Kind("v1", "Pod", "pods")
 SERVICES = Kind("v1", "Service", "services")
 SERVICE_ACCOUNTS = Kind("v1", "ServiceAccount", "serviceaccounts")
-CONFIG_MAPS = Kind("v1", "ConfigMap", "configmaps")
+CONFIG_MAPS = Kind("v1", "ConfigMap", "configmaps", metadata_only=True)
 DEPLOYMENTS = Kind("apps/v1", "Deployment", "deployments")
 REVISIONS = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 DISRUPTION_BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")

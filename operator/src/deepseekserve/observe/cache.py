@@ -1,22 +1,39 @@
 """Turns watch events and lists into the objects as last seen, by kind and by the resource that they belong to.
 
 Filled by handlers and resync, and by the answers to our own writes, so that a reconcile sees what the last one did.
-A body that is older than what is known never replaces it.
+A body that is older than what is known never replaces it. Bodies are kept as JSON: as dicts they take six times the
+memory, and Python's garbage collector walks through all of it again and again.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from deepseekserve import names
 from deepseekserve.kube import Key, Kind, Listing, Object, key_of
 from deepseekserve.kube.kinds import SERVES
 
 
+class Entry(NamedTuple):
+    """One object, and what is asked of it without reading it."""
+
+    uid: str
+    version: int
+    phase: str | None             # that a status shows
+    body: str                     # JSON
+
+    def read(self) -> Object:
+        """The object; a copy of the reader's own."""
+        found: Object = json.loads(self.body)
+        return found
+
+
 class Cache:
     """Objects by kind, then by the key of their DeepSeekServe, then by their own name."""
 
     def __init__(self) -> None:
-        self._objects: dict[Kind, dict[Key, dict[str, Object]]] = {}
+        self._objects: dict[Kind, dict[Key, dict[str, Entry]]] = {}
         self._owners: dict[Kind, dict[Key, Key]] = {}           # own key -> key of the DeepSeekServe
         self._graves: dict[Kind, dict[str, int]] = {}           # uid -> version at its deletion, since the last list
 
@@ -30,24 +47,25 @@ class Cache:
 
     def child(self, kind: Kind, owner: Key, name: str) -> Object | None:
         """One object that belongs to a DeepSeekServe."""
-        return self._objects.get(kind, {}).get(owner, {}).get(name)
+        found = self._entry(kind, owner, name)
+        return found.read() if found else None
 
     def children(self, kind: Kind, owner: Key) -> tuple[Object, ...]:
         """All objects of a kind that belong to a DeepSeekServe, by name."""
         found = self._objects.get(kind, {}).get(owner, {})
-        return tuple(found[name] for name in sorted(found))
+        return tuple(found[name].read() for name in sorted(found))
 
     def put(self, kind: Kind, obj: Object) -> Key | None:
         """Remember an object; the key of its DeepSeekServe, or None when there is nothing to look at."""
         own, owner = key_of(obj), _owner_of(kind, obj)
         before = self._owners.get(kind, {}).get(own)
-        known = self.child(kind, before, own.name) if before else None
-        if (known and not _is_newer(obj, known)) or self._is_buried(kind, obj):
+        known = self._entry(kind, before, own.name) if before else None
+        if (known and _version(obj) <= known.version) or self._is_buried(kind, obj):
             return None
         if before and before != owner:
             self._forget(kind, own)
         if owner:
-            self._objects.setdefault(kind, {}).setdefault(owner, {})[own.name] = _slim(obj)
+            self._objects.setdefault(kind, {}).setdefault(owner, {})[own.name] = _entry_of(obj)
             self._owners.setdefault(kind, {})[own] = owner
         return owner or before
 
@@ -55,10 +73,10 @@ class Cache:
         """Forget an object that was deleted, unless another one took its name; the key of its DeepSeekServe."""
         own = key_of(obj)
         owner = self._owners.get(kind, {}).get(own)
-        known = self.child(kind, owner, own.name) if owner else None
+        known = self._entry(kind, owner, own.name) if owner else None
         uid = obj["metadata"]["uid"]
-        self._graves.setdefault(kind, {})[uid] = _version(obj["metadata"]["resourceVersion"])
-        if known and known["metadata"]["uid"] == uid:
+        self._graves.setdefault(kind, {})[uid] = _version(obj)
+        if known and known.uid == uid:
             self._forget(kind, own)
         return owner
 
@@ -67,13 +85,13 @@ class Cache:
 
         What was deleted while the list was on its way is not brought back by it.
         """
-        as_of = _version(listing.version)
+        as_of = _number(listing.version)
         graves = self._graves.pop(kind, {})
         self._graves[kind] = {uid: version for uid, version in graves.items() if version > as_of}
         listed = {key_of(obj) for obj in listing.objects}
         for own in [own for own in self._owners.get(kind, {}) if own not in listed]:
-            known = self.child(kind, self._owners[kind][own], own.name)
-            if known and _version(known["metadata"]["resourceVersion"]) <= as_of:
+            known = self._entry(kind, self._owners[kind][own], own.name)
+            if known and known.version <= as_of:
                 self._forget(kind, own)
         for obj in listing.objects:
             if obj["metadata"]["uid"] not in self._graves[kind]:
@@ -81,17 +99,15 @@ class Cache:
 
     def phases(self) -> Mapping[str, int]:
         """How many DeepSeekServes are in each phase."""
-        return Counter(self._phases())
+        entries = (entry for owned in self._objects.get(SERVES, {}).values() for entry in owned.values())
+        return Counter(entry.phase or "Unknown" for entry in entries)
 
-    def _phases(self) -> Iterable[str]:
-        for key in self.serves():
-            status = (self.serve(key) or {}).get("status") or {}
-            yield status.get("phase") or "Unknown"
+    def _entry(self, kind: Kind, owner: Key, name: str) -> Entry | None:
+        return self._objects.get(kind, {}).get(owner, {}).get(name)
 
     def _is_buried(self, kind: Kind, obj: Object) -> bool:
         """The answer to a write may come after the news that its object is gone."""
-        metadata = obj["metadata"]
-        return _version(metadata["resourceVersion"]) <= self._graves.get(kind, {}).get(metadata["uid"], -1)
+        return _version(obj) <= self._graves.get(kind, {}).get(obj["metadata"]["uid"], -1)
 
     def _forget(self, kind: Kind, own: Key) -> None:
         owner = self._owners[kind].pop(own)
@@ -107,15 +123,17 @@ def _owner_of(kind: Kind, obj: Object) -> Key | None:
     return Key(metadata["namespace"], name) if name else None
 
 
-def _is_newer(obj: Object, known: Object) -> bool:
-    return _version(obj["metadata"]["resourceVersion"]) > _version(known["metadata"]["resourceVersion"])
-
-
-def _version(text: str) -> int:
-    """Resource versions of one kind can be compared as numbers (KEP-5504; etcd's revisions have always been)."""
-    return int(text) if text.isdigit() else 0
-
-
-def _slim(obj: Object) -> Object:
+def _entry_of(obj: Object) -> Entry:
     """Without managedFields: half of the object's size, read by nobody here."""
-    return {**obj, "metadata": {k: v for k, v in obj["metadata"].items() if k != "managedFields"}}
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    body = json.dumps({**obj, "metadata": metadata}, separators=(",", ":"))
+    return Entry(metadata["uid"], _version(obj), (obj.get("status") or {}).get("phase"), body)
+
+
+def _version(obj: Object) -> int:
+    return _number(obj["metadata"]["resourceVersion"])
+
+
+def _number(version: str) -> int:
+    """Resource versions of one kind can be compared as numbers (KEP-5504; etcd's revisions have always been)."""
+    return int(version) if version.isdigit() else 0

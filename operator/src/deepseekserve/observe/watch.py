@@ -1,23 +1,28 @@
 """Turns watch events and lists into entries of the cache, and into keys to be looked at.
 
-I/O; above the work queue. kopf's watch never announces what was deleted in a gap, so everything is listed again from
-time to time; the first list comes before the first reconcile, which must not act on half of the facts.
+I/O; above the work queue. kopf's watch never announces what was deleted in a gap, so everything is listed again after
+one, and from time to time; the first list comes before the first reconcile, which must not act on half of the facts.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from deepseekserve import names
 from deepseekserve.kube import Forbidden, Key, Kind, Kube, KubeError
-from deepseekserve.kube.kinds import CONFIG_MAPS, SERVES, UNWATCHED_CHILDREN, WATCHED_CHILDREN
+from deepseekserve.kube.kinds import SERVES, UNWATCHED_CHILDREN, WATCHED_CHILDREN
 from deepseekserve.logs import fields
 from deepseekserve.observe.cache import Cache
 
 RETRY_S = 1.0
 # Between our first list and the beginning of kopf's watch a deletion goes unseen.
 FIRST_RESYNC_S = 15.0
+# After a gap the watches of all kinds begin anew one after the other; one that finds nothing does not say so.
+GAP_S = 5.0
+# An API server that has just started knows no roles yet, and forbids everything for a moment.
+REFUSALS, REFUSED_S = 4, 2.0
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +35,12 @@ class Watch:
         self._cache = cache
         self._add = add
         self._resync_s = resync_s
+        self._begun_anew = asyncio.Event()
 
     def see(self, kind: Kind, event: Mapping[str, Any]) -> None:
-        """Take in one event of the watch."""
+        """Take in one event of the watch; one without a type is of the list with which kopf begins, or begins anew."""
+        if event["type"] is None:
+            self._begun_anew.set()
         take = self._cache.drop if event["type"] == "DELETED" else self._cache.put
         key = take(kind, event["object"])
         if key:
@@ -42,9 +50,7 @@ class Watch:
         """List every kind once, and look at every resource."""
         self._cache.replace(SERVES, await self._kube.list(SERVES))
         for kind in (*WATCHED_CHILDREN, *UNWATCHED_CHILDREN):
-            only_names = kind is CONFIG_MAPS
-            listing = await self._kube.list(kind, selector=names.CHILD_SELECTOR, metadata_only=only_names)
-            self._cache.replace(kind, listing)
+            self._cache.replace(kind, await self._kube.list(kind, selector=names.CHILD_SELECTOR))
         for key in self._cache.serves():
             self._add(key)
 
@@ -62,13 +68,23 @@ class Watch:
 
     async def keep(self) -> None:
         """Resync from time to time, until cancelled or no longer allowed: the next start sees what may be watched."""
-        await asyncio.sleep(min(FIRST_RESYNC_S, self._resync_s))
-        try:
-            while True:
-                worked = await self._try_resync()
-                await asyncio.sleep(self._resync_s if worked else RETRY_S)
-        except Forbidden as error:
-            log.error("not allowed to list any more: starting again", extra=fields(error=str(error)))
+        wait_s, refusals = min(FIRST_RESYNC_S, self._resync_s), 0
+        while refusals < REFUSALS:
+            await self._pause(wait_s)
+            try:
+                wait_s, refusals = self._resync_s if await self._try_resync() else RETRY_S, 0
+            except Forbidden as error:
+                wait_s, refusals = REFUSED_S, refusals + 1
+                log.warning("not allowed to list", extra=fields(error=str(error)))
+        log.error("not allowed to list any more: starting again")
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until a moment after the watch has begun anew."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._begun_anew.wait()
+                await asyncio.sleep(GAP_S)
+        self._begun_anew.clear()
 
     async def _try_resync(self) -> bool:
         try:
