@@ -22,13 +22,18 @@ def teams(kubectl: Kubectl, namespace: str) -> Iterator[list[Kubectl]]:
     kubectl("delete", "namespace", "--wait=false", "--ignore-not-found", *found)
 
 
-def confined(kubectl: Kubectl, folder: Path, *watched: str, bound: tuple[str, ...] = ()) -> Operator:
-    """An operator that is told to watch some namespaces; its role is bound in these of them (default: all)."""
+def confined(kubectl: Kubectl, folder: Path, *watched: str) -> Operator:
+    """An operator, with an account of its own, that is told to watch some namespaces, and has rights in none yet."""
     install_crd(kubectl)
-    value = f"watchNamespaces={{{','.join(bound or watched)}}}"
-    account = least_privileged(kubectl, "default", folder, "--set", value)
+    account = bind(kubectl, folder)
     settings = {"DSS_WATCH_NAMESPACES": ",".join(watched), "DSS_RESYNC_SECONDS": "10"}
-    return Operator(account, folder / "log", namespace="default", settings=settings)
+    return Operator(account, folder / "log", namespace=kubectl.namespace, settings=settings)
+
+
+def bind(kubectl: Kubectl, folder: Path, *namespaces: str) -> Kubectl:
+    """Give the operator's account its rights in these namespaces, as an upgrade of the chart does; kubectl as it."""
+    values = f"watchNamespaces={{{','.join(namespaces or [kubectl.namespace])}}}"
+    return least_privileged(kubectl, kubectl.namespace, folder, "--set", values)
 
 
 def serves(kubectl: Kubectl, name: str) -> bool:
@@ -38,10 +43,12 @@ def serves(kubectl: Kubectl, name: str) -> bool:
 
 
 def test_resources_of_the_listed_namespaces_are_served_and_no_others(
-    kubectl: Kubectl, teams: list[Kubectl], tmp_path: Path,
+    kubectl_here: Kubectl, teams: list[Kubectl], tmp_path: Path,
 ) -> None:
     a, b, other = teams
-    with running(confined(kubectl, tmp_path, a.namespace, b.namespace)) as operator:
+    told = confined(kubectl_here, tmp_path, a.namespace, b.namespace)
+    bind(kubectl_here, tmp_path, a.namespace, b.namespace)
+    with running(told) as operator:
         for team in teams:
             team.apply(resource("tiny"))
         eventually(lambda: serves(a, "tiny"), "the first team's")
@@ -56,15 +63,16 @@ def test_resources_of_the_listed_namespaces_are_served_and_no_others(
 
 
 def test_a_namespace_that_does_not_exist_yet_stops_no_other_and_is_served_when_it_comes(
-    kubectl: Kubectl, teams: list[Kubectl], tmp_path: Path,
+    kubectl_here: Kubectl, teams: list[Kubectl], tmp_path: Path,
 ) -> None:
     a, b, _ = teams
-    operator = confined(kubectl, tmp_path, a.namespace, b.namespace, bound=(a.namespace,))
+    operator = confined(kubectl_here, tmp_path, a.namespace, b.namespace)
+    bind(kubectl_here, tmp_path, a.namespace)
     with running(operator):
         a.apply(resource("tiny"))
         eventually(lambda: serves(a, "tiny"), "the team whose namespace is there")
         assert "not allowed to watch a namespace: create it, then upgrade the chart" in operator.says()
-        least_privileged(kubectl, "default", tmp_path, "--set", f"watchNamespaces={{{a.namespace},{b.namespace}}}")
+        bind(kubectl_here, tmp_path, a.namespace, b.namespace)
         eventually(operator.has_ended, "an end that begins anew")
     with running(operator):
         b.apply(resource("tiny"))
@@ -72,10 +80,11 @@ def test_a_namespace_that_does_not_exist_yet_stops_no_other_and_is_served_when_i
 
 
 def test_a_namespace_that_goes_ends_the_process_in_order_and_the_next_one_serves_the_others(
-    kubectl: Kubectl, teams: list[Kubectl], tmp_path: Path,
+    kubectl_here: Kubectl, teams: list[Kubectl], tmp_path: Path,
 ) -> None:
     a, b, _ = teams
-    operator = confined(kubectl, tmp_path, a.namespace, b.namespace)
+    operator = confined(kubectl_here, tmp_path, a.namespace, b.namespace)
+    bind(kubectl_here, tmp_path, a.namespace, b.namespace)
     with running(operator):
         b("delete", "rolebinding", "--all")
         eventually(operator.has_ended, "an end, as soon as something is listed again")

@@ -17,6 +17,7 @@ from deepseekserve.logs import fields
 from deepseekserve.observe.cache import Cache
 
 RETRY_S = 1.0
+REFUSALS = 15          # one after the other; an API server that has just begun refuses all, until it knows the roles
 # Between our first list and the beginning of kopf's watch a deletion goes unseen.
 FIRST_RESYNC_S = 15.0
 # After a gap the watches of all kinds begin anew one after the other; one that finds nothing does not say so.
@@ -72,10 +73,12 @@ class Watch:
         while refusals < REFUSALS:
             await self._pause(wait_s)
             try:
-                wait_s, refusals = self._resync_s if await self._try_resync() else RETRY_S, 0
+                wait_s = self._resync_s if await self._try_resync() else RETRY_S
             except Forbidden as error:
-                wait_s, refusals = REFUSED_S, refusals + 1
                 log.warning("not allowed to list", extra=fields(error=str(error)))
+                wait_s, refusals = RETRY_S, refusals + 1
+            else:
+                refusals = 0
         log.error("not allowed to list any more: starting again")
 
     async def _pause(self, seconds: float) -> None:
