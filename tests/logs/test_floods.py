@@ -93,6 +93,27 @@ def test_the_root_cause_survives_three_thousand_later_errors() -> None:
     assert failure.reason is Reason.DISK_FULL
 
 
+def bar(n: int, tail: str = "") -> bytes:
+    return f"\rLoading checkpoint shards: {n:3d}% Completed | {n}/100 [00:02<00:05,  2.57s/it]{tail}".encode()
+
+
+def test_of_bars_drawn_over_each_other_the_last_one_counts() -> None:
+    at_once, one_by_one = LogReader(), LogReader()
+    bars = [bar(n) for n in range(90)]
+    at_once.feed(b"".join(bars), 1.0)
+    for one in bars:
+        one_by_one.feed(one, 1.0)
+    assert at_once.percent == one_by_one.percent > 50
+
+
+def test_an_error_glued_to_a_bar_is_found_though_the_next_bar_is_drawn_over_it() -> None:
+    reader = LogReader()
+    reader.feed(bar(33, "ValueError: Cannot find the config file for awq") + bar(66) + bar(99) + b"\n", 1.0)
+    failure = reader.failure(ExitInfo())
+    assert failure is not None
+    assert failure.reason is Reason.QUANTIZATION_MISSING_CONFIG
+
+
 def test_a_line_is_cut_in_the_middle_and_its_ends_are_kept() -> None:
     reader = LogReader()
     reader.feed(

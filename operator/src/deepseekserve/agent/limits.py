@@ -14,7 +14,9 @@ class Limits:
 
     chunk_bytes: int = 1024 * 1024            # one read from the engine, at most
     pipe_bytes: int = 1024 * 1024             # asked of the kernel for the engine's pipes; less is fine
-    copy_bytes: int = 2 * 1024 * 1024         # what may wait for the parser before the copy (never the log) gets a gap
+    copy_bytes: int = 4 * 1024 * 1024         # what may wait for the parser before the copy (never the log) gets a gap
+    tail_bytes: int = 256 * 1024              # what the parser sees behind a gap: the latest, before a pause or the end
+    pace_s: float = 0.1                       # between two looks of the parser at what has come, at least
     line_bytes: int = 256 * 1024              # a longer line goes to the parser in pieces
     feed_bytes: int = 8 * 1024                # one call of the parser: a search holds the interpreter, pumps wait
     settle_s: float = 0.1                     # silence after which an unfinished line is shown to the parser

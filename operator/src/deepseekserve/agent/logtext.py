@@ -41,6 +41,12 @@ _DATED = re.compile(
 )
 _GLUED = re.compile(r"\d(?:\w+/s|s/\w+)\](?=\(|INFO|ERROR|WARNING|DEBUG|\[rank|Traceback|\w*Error: )")
 
+# A progress bar that the next state of the same bar has overwritten, and nothing else on its line.
+_OVERDRAWN = re.compile(
+    rb"\r((?:[^\r\n%:]{0,120}:)?) *\d{1,3}%(?: Completed \||\|[^\r\n|]{0,200}\|) *[\d.]\S* \[[^\r\n\]]{0,80}\] *"
+    rb"(?=\r\1 *\d{1,3}%)"
+)
+
 
 class Record(NamedTuple):
     """One line: `process` is "" where the line does not say; `level` is "" for lines outside any logger."""
@@ -70,7 +76,7 @@ class Lines:
     def feed(self, data: bytes) -> bytes:
         """Return the whole lines that `data` completes, each ended by a newline; keep the rest for later."""
         if b"\r" in data:
-            data = data.replace(b"\r", b"\n")
+            data = _OVERDRAWN.sub(b"", data).replace(b"\r", b"\n")
         end = data.rfind(b"\n") + 1
         if not end:
             self._keep(data)

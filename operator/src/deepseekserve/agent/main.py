@@ -22,7 +22,7 @@ from deepseekserve.agent.report import Standing, report, termination_message
 from deepseekserve.agent.session import Parser, Session
 from deepseekserve.agent.signals import Signals
 
-_SWITCH_S = 0.001            # the parser must not keep the pumps waiting for the interpreter for Python's usual 5 ms
+_SWITCH_S = 0.0002           # the parser must not keep the pumps waiting for the interpreter for Python's usual 5 ms
 _ROOT = Path(__file__).parents[2]     # the zipapp, or the folder that holds the package
 
 
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str], limits: Limits, parser: Parser = LogReader, s
     except (OSError, MissingKey, ValueError) as error:
         return _refuse(chosen, *_explain(error, chosen), now=time.time())
     outcome = Session(chosen, launch, child, parser, limits).run(signals, listener)
+    signals.ignore()
     termination.write(chosen.termination_log, termination_message(outcome.report))
     if outcome.by_agent is not None:
         _say(outcome.by_agent)

@@ -50,9 +50,8 @@ class Prober(threading.Thread):
 
     def requests(self, now: float) -> float | None:
         """Return how many requests run and wait, None when that is not known or no longer fresh."""
-        if self.load is None or now - self.load_at > self._limits.quiet_s:
-            return None
-        return self.load.requests
+        load = self.load                          # once: our thread may replace it at any time
+        return None if load is None or now - self.load_at > self._limits.quiet_s else load.requests
 
     def stop(self) -> None:
         """End the thread at its next step."""
@@ -126,19 +125,24 @@ class Prober(threading.Thread):
         self.failing_since = self.failing_since or self.answered_at
 
     def _read_metrics(self) -> None:
-        """Note what waits, and since when, and whether anything has moved since the last look."""
-        self.load = None
+        """Note what waits, and since when, and whether anything has moved since the last look.
+
+        What the last look saw stands until the answer is here: a drain must not take the wait for unrest.
+        """
         try:
             answer = self._client.get("/metrics", self._limits.unresponsive_s)
         except Unanswered:
+            self.load = None
             return
-        now = self.load_at = self.answered_at = self._clock()
+        now = self.answered_at = self._clock()
         load = read_load(answer.body.decode(errors="replace")) if answer.status == 200 else None
         if load is None:
+            self.load = None
             return
         if self._last_load is None or load.mark != self._last_load.mark:
             self.proof_at = now
         if self._last_load is None or load.tokens != self._last_load.tokens:
             self.tokens_at = now
+        self.load_at = now
         self.load = self._last_load = load
         self.queued_since = (self.queued_since or now) if load.requests > 0 else None

@@ -6,6 +6,7 @@ descendant, in whatever group or session it hides, because an orphan that lives 
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import subprocess
@@ -38,10 +39,28 @@ def adopt_orphans() -> bool:
 
 def start(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     """Start the engine with its output in pipes; raises OSError when the program cannot be started."""
-    return subprocess.Popen(  # noqa: S603  running the given command is what the agent is for
-        list(command), env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-        start_new_session=True,
-    )
+    wire, _ours = os.pipe()
+    try:
+        child = subprocess.Popen(  # noqa: S603  running the given command is what the agent is for
+            list(command), env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            start_new_session=True, pass_fds=(wire,),
+        )
+        _tie(wire, child.pid)
+    finally:
+        os.close(wire)
+    return child
+
+
+def _tie(wire: int, group: int) -> None:
+    """Have the kernel kill the engine's group when we die and close the wire's other end, which nobody else does.
+
+    In a pod the end of PID 1 is everybody's end. Elsewhere PR_SET_PDEATHSIG would reach only the engine's main process,
+    but not its workers, which hold the GPU. The engine's copy of the wire keeps this order when ours is closed.
+    """
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(wire, fcntl.F_SETOWN, -group)
+        fcntl.fcntl(wire, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(wire, fcntl.F_SETFL, fcntl.fcntl(wire, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def reap(child: "subprocess.Popen[bytes]") -> None:

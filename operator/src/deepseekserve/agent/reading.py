@@ -14,6 +14,8 @@ from deepseekserve.agent.limits import Limits
 from deepseekserve.agent.pipes import GAP, Copy
 from deepseekserve.agent.reasons import Phase, Reason
 
+_FLOOD_RESTS = 9.0            # a flood cannot all be read anyway: while it lasts the parser works a tenth of the time
+
 
 @dataclass(frozen=True)
 class View:
@@ -126,21 +128,27 @@ class Reading(threading.Thread):
 
     def _parse(self) -> None:
         while (parts := self._copy.take(self._limits.settle_s)) is not None:
-            self._beat = self._clock()
+            began = self._beat = self._clock()
             for stream, data in parts:
                 self._feed(self._joiner.push(stream, data))
             if not parts:
                 self._feed(self._joiner.settle())
             if not parts or self._clock() - self._published >= self._limits.view_s:
                 self._publish()
+            if parts:                                  # a few large reads cost less than many small ones
+                self._copy.rest(began + self._limits.pace_s - self._clock())
         self._feed(self._joiner.settle())
         self._publish()
 
     def _feed(self, data: bytes) -> None:
+        seen = self._copy.bytes_seen
         for at in range(0, len(data), self._limits.feed_bytes):
-            self._beat = self._clock()
-            self._hand_on(self._beat)
-            self._log.feed(data[at:at + self._limits.feed_bytes], self._beat)
+            began = self._beat = self._clock()
+            self._hand_on(began)
+            self._log.feed(data[at:at + self._limits.feed_bytes], began)
+            before, seen = seen, self._copy.bytes_seen
+            if self._copy.is_full and seen != before:  # a flood: the pumps need the interpreter more than we do
+                self._copy.rest(_FLOOD_RESTS * (self._clock() - began))
 
     def _hand_on(self, now: float) -> None:
         if self._serves and not self._log.serving_announced:

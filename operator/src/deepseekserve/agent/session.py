@@ -9,7 +9,6 @@ import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from deepseekserve.agent.canary import Canary
 from deepseekserve.agent.cgroup import oom_kills
@@ -53,9 +52,9 @@ class Session:
         self._limits = limits
         self._started_at = clock()
         self._oom_kills = oom_kills()
-        self._copy = Copy(limits.copy_bytes)
+        self._copy = Copy(limits)
         self._pumps = tuple(
-            Pump(_widened(pipe, limits), sink, self._copy, limits.chunk_bytes)
+            Pump(_widened(pipe.fileno(), limits), _widened(sink, limits), self._copy, limits)
             for pipe, sink in ((child.stdout, 1), (child.stderr, 2)) if pipe is not None
         )
         self._reading = Reading(parser(clock()), self._copy, clock, limits)
@@ -141,9 +140,8 @@ class Session:
         ))
 
 
-def _widened(pipe: Any, limits: Limits) -> int:
+def _widened(descriptor: int, limits: Limits) -> int:
     """Ask the kernel for a longer pipe, so that the engine waits for us less often; return its descriptor."""
-    descriptor: int = pipe.fileno()
     with contextlib.suppress(OSError):
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, limits.pipe_bytes)
     return descriptor

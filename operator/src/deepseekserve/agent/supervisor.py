@@ -54,7 +54,8 @@ class Supervisor:
         """Return when the engine and all that it started are gone: its return code (minus N for signal N)."""
         reap(self._child)
         while self._child.returncode is None:
-            for _ in range(signals.wait(self._limits.tick_s)):
+            signals.wait(self._limits.tick_s)
+            if signals.stop_asked:
                 self._obey()
             self._step(verdict)
             reap(self._child)
@@ -67,19 +68,16 @@ class Supervisor:
         self._stage_since = self._clock()
 
     def _obey(self) -> None:
-        """Take one request to stop: the first begins, each further one skips what is being waited for."""
-        now = self._clock()
-        if self.stage is Stage.RUNNING and self._prober.ready_at is not None:
-            self._prober.draining = True
-            self._drain = Drain(since=now, budget_s=self._drain_s)
-            self._enter(Stage.LAME_DUCK)
-        elif self.stage is Stage.RUNNING:        # a starting engine swallows SIGTERM
+        """Begin the stop that was asked for, once: a SIGTERM that is repeated, as by a kubelet, ends no request."""
+        if self.stage is not Stage.RUNNING:
+            return
+        if self._prober.ready_at is None:        # a starting engine swallows SIGTERM
             self.requested = True
             self._kill()
-        elif self.stage is Stage.LAME_DUCK:
-            self._terminate()
-        elif self.stage is Stage.TERMINATING:
-            self._kill()
+            return
+        self._prober.draining = True
+        self._drain = Drain(since=self._clock(), budget_s=self._drain_s)
+        self._enter(Stage.LAME_DUCK)
 
     def _step(self, verdict: Callable[[float], Failure | None]) -> None:
         now = self._clock()

@@ -90,7 +90,7 @@ class Watchdog:
         )
 
     def _signs(self, now: float) -> Signs:
-        prober, canary = self._prober, self._canary
+        prober, canary, load = self._prober, self._canary, self._prober.load
         self._look_at_processes(now)
         proof_at = max(prober.proof_at, canary.proof_at)
         refused_since, refusal = canary.refused_since, canary.refusal
@@ -103,7 +103,7 @@ class Watchdog:
         return Signs(
             answered_at=prober.answered_at, failing_since=prober.failing_since, proof_at=proof_at,
             pending_since=min(since) if since else None, stopped=self._stopped, cpu_share=self._cpu_share(now),
-            asleep=prober.load is not None and prober.load.asleep,
+            asleep=load is not None and load.asleep,
             refused_since=refused_since, complaint=refusal.complaint if refusal else "",
         )
 
