@@ -17,13 +17,12 @@ from deepseekserve.logs import fields
 from deepseekserve.observe.cache import Cache
 
 RETRY_S = 1.0
-REFUSALS = 15          # one after the other; an API server that has just begun refuses all, until it knows the roles
 # Between our first list and the beginning of kopf's watch a deletion goes unseen.
 FIRST_RESYNC_S = 15.0
 # After a gap the watches of all kinds begin anew one after the other; one that finds nothing does not say so.
 GAP_S = 5.0
-# An API server that has just started knows no roles yet, and forbids everything for a moment.
-REFUSALS, REFUSED_S = 4, 2.0
+# So many, one after the other: an API server that has just started knows no roles yet, and forbids everything.
+REFUSALS, REFUSED_S = 8, 2.0
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ class Watch:
                 wait_s = self._resync_s if await self._try_resync() else RETRY_S
             except Forbidden as error:
                 log.warning("not allowed to list", extra=fields(error=str(error)))
-                wait_s, refusals = RETRY_S, refusals + 1
+                wait_s, refusals = REFUSED_S, refusals + 1
             else:
                 refusals = 0
         log.error("not allowed to list any more: starting again")
