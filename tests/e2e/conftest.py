@@ -28,18 +28,24 @@ def lab() -> Lab:
 @pytest.fixture(scope="session")
 def kubectl(lab: Lab) -> Iterator[Kubectl]:
     """kubectl in the namespace of this run, with the models in the claim `models`; the namespace goes with the run."""
-    kubectl = replace(lab.kubectl, namespace=NAMESPACE)
-    fresh_namespace(lab.kubectl, NAMESPACE)
-    kubectl.apply(*model_volume(lab, namespace=NAMESPACE))
-    kubectl.apply((DATA / "toolbox.yaml").read_text().replace("ENGINE_IMAGE", lab.engine_image))
-    kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=120s")
-    kubectl("exec", "toolbox", "--", "python3", "/opt/deepseekserve/make_tiny_model.py", "/models/tiny")
+    kubectl = namespace_with_model(lab, NAMESPACE)
     toolbox(kubectl, "break_models.py")
     yield kubectl
     # Kubernetes looks again at a namespace with pods only after half of their grace period.
     kubectl("delete", "dss", "--all")
     await_no_pods(kubectl, "deepseekserve.io/name")
     drop_namespace(lab.kubectl, NAMESPACE)
+
+
+def namespace_with_model(lab: Lab, name: str) -> Kubectl:
+    """kubectl in an empty namespace, with the tiny model in the claim `models` and the pod `toolbox` beside it."""
+    kubectl = replace(lab.kubectl, namespace=name)
+    fresh_namespace(lab.kubectl, name)
+    kubectl.apply(*model_volume(lab, namespace=name))
+    kubectl.apply((DATA / "toolbox.yaml").read_text().replace("ENGINE_IMAGE", lab.engine_image))
+    kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=120s")
+    kubectl("exec", "toolbox", "--", "python3", "/opt/deepseekserve/make_tiny_model.py", "/models/tiny")
+    return kubectl
 
 
 def toolbox(kubectl: Kubectl, script: str, *args: str) -> str:

@@ -13,16 +13,15 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
-from tests.e2e.conftest import DATA, START_S, engine_pods, toolbox
+from tests.e2e.conftest import START_S, engine_pods, namespace_with_model, toolbox
 from tests.e2e.groups import Kill, Struck, group, reason_told, strike
 from tests.lab.forward import forwarded
 from tests.lab.kubectl import Kubectl
-from tests.lab.setup import OPERATOR_NAMESPACE, Lab, bring_up, cluster, drop_namespace, fresh_namespace, model_volume
+from tests.lab.setup import OPERATOR_NAMESPACE, Lab, bring_up, cluster, drop_namespace
 from tests.lab.watch import Watch, condition, serves
 from tests.soak.report import Section
 
@@ -46,12 +45,7 @@ def lab(section: Section) -> Lab:
 @pytest.fixture
 def kubectl(lab: Lab) -> Iterator[Kubectl]:
     """kubectl in a namespace with the tiny model in the claim `models`."""
-    kubectl = replace(lab.kubectl, namespace=NAMESPACE)
-    fresh_namespace(lab.kubectl, NAMESPACE)
-    kubectl.apply(*model_volume(lab, namespace=NAMESPACE))
-    kubectl.apply((DATA / "toolbox.yaml").read_text().replace("ENGINE_IMAGE", lab.engine_image))
-    kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=120s")
-    kubectl("exec", "toolbox", "--", "python3", "/opt/deepseekserve/make_tiny_model.py", "/models/tiny")
+    kubectl = namespace_with_model(lab, NAMESPACE)
     toolbox(kubectl, "import os; os.stat('/models/tiny/model.safetensors')")
     yield kubectl
     drop_namespace(lab.kubectl, NAMESPACE)
