@@ -66,14 +66,15 @@ def image_cannot_be_pulled(facts: Facts) -> Finding | None:
 
 def neighbour_fails(facts: Facts) -> Finding | None:
     """A container that spec.podTemplate has added ends again and again, and the pod cannot be ready without it."""
-    for pod, name, _ in _waits(facts, frozenset({"CrashLoopBackOff"})):
-        ended = next((other.ended for other in pod.neighbours if other.name == name), None)
-        if ended:
-            said = f"; its log ends with: {ended.message.strip()}" if ended.message.strip() else ""
+    for pod, other in ((each, other) for each in facts.starting for other in each.neighbours):
+        if other.ended and other.waiting and other.waiting.reason == "CrashLoopBackOff":
+            words = other.ended.message.strip()
+            said = f"; its log ends with: {words}" if words else ""
             return Finding(
                 reason=Reason.UNKNOWN,
-                message=f"The container {name} of spec.podTemplate keeps ending, with exit code {ended.code}{said}",
-                remedy=f"Correct it in spec.podTemplate (kubectl logs {pod.name} --container={name} shows its log).",
+                message=f"The container {other.name} of spec.podTemplate keeps ending, with exit code "
+                        f"{other.ended.code}{said}",
+                remedy=f"Correct it in spec.podTemplate; kubectl logs {pod.name} --container={other.name} shows its log.",
                 pod=pod.name,
             )
     return None

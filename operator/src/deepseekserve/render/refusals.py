@@ -55,6 +55,7 @@ def check_pod_template(serve: DeepSeekServe) -> None:
 
 
 def _problems(serve: DeepSeekServe, overlay: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each check relies on those before it: nobody asks for more than the first problem."""
     yield from _directives(ROOT, overlay)
     metadata, pod = overlay.get("metadata", {}), overlay.get("spec", {})
     yield from _of_metadata(f"{ROOT}.metadata", metadata)
@@ -90,7 +91,6 @@ def _repeated(place: str, items: Sequence[Any]) -> Iterator[tuple[str, str]]:
 def _of_metadata(place: str, metadata: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(metadata, Mapping):
         yield place, "set a map with labels, annotations or both"
-        return
     for field, entries in metadata.items():
         if field not in ("labels", "annotations"):
             yield f"{place}.{field}", "is the operator's: remove it; labels and annotations can be set"
@@ -113,13 +113,10 @@ def _shapes(place: str, pod: Any) -> Iterator[tuple[str, str]]:
     """What the checks below and the merge rely on."""
     if not isinstance(pod, Mapping):
         yield place, "set a map with fields of a PodSpec"
-        return
     for field in NAMED:
-        items = pod.get(field, [])
-        if not isinstance(items, list):
+        if not isinstance(pod.get(field, []), list):
             yield f"{place}.{field}", "set a list"
-            continue
-        for index, item in enumerate(items):
+        for index, item in enumerate(pod.get(field, [])):
             if not isinstance(item, Mapping) or not isinstance(item.get("name"), str) or not item["name"]:
                 yield f"{place}.{field}[{index}]", "give it a name, which says what it is merged with"
     for field in CONTAINERS:
