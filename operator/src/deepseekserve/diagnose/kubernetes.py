@@ -74,7 +74,7 @@ def neighbour_fails(facts: Facts) -> Finding | None:
                 reason=Reason.UNKNOWN,
                 message=f"The container {other.name} of spec.podTemplate keeps ending, with exit code "
                         f"{other.ended.code}{said}",
-                remedy=f"Correct it in spec.podTemplate; kubectl logs {pod.name} --container={other.name} shows its log.",
+                remedy=f"Correct it in spec.podTemplate (kubectl logs {pod.name} --container={other.name} tells more).",
                 pod=pod.name,
             )
     return None
