@@ -28,7 +28,7 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
 	@$(MAKE) -j2 --output-sync=target coverage logs
-	@$(MAKE) -j2 --output-sync=target integration agent chart
+	@$(MAKE) -j3 --output-sync=target operator agent resource chart
 	@$(MAKE) e2e
 
 ##@ The inner loop (below a minute)
@@ -52,7 +52,7 @@ logs: venv ## Real engine logs through the diagnosis
 	@$(PYTEST) -q tests/logs
 
 ##@ Against real processes, a real API server and a real cluster
-.PHONY: coverage agent integration chart e2e
+.PHONY: coverage agent integration operator resource chart e2e
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
 	@$(RUN)/coverage run -m pytest -q tests/unit
 	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered
@@ -60,8 +60,13 @@ coverage: venv ## The unit tests again, and the pure core at 100 % of branches
 agent: venv ## The agent with real processes: probes, stalls, floods, signals, drains
 	@$(PYTEST) -q tests/agent
 
-integration: venv tools ## Operator, CRD and goldens against kube-apiserver and etcd
-	@$(PYTEST) tests/integration
+integration: operator resource ## Operator, CRD and goldens against kube-apiserver and etcd
+
+operator: venv tools ## The half of the integration tests that is about the operator's process
+	@$(PYTEST) tests/integration/test_operator_*.py
+
+resource: venv tools ## The other half: CRD, fields, hostile specs, goldens
+	@$(PYTEST) $(filter-out tests/integration/test_operator_%,$(wildcard tests/integration/test_*.py))
 
 chart: venv tools ## The Helm chart and the examples against helm, kube-apiserver and etcd
 	@$(PYTEST) tests/chart

@@ -104,7 +104,7 @@ def test_each_is_refused_with_advice_or_ends_as_invalid_or_makes_pods(server: Ap
     judge()
     assert seen.total() >= SPECS
     assert set(seen) == {"refused", "InvalidSpec", "InvalidSpec of the Deployment", "rendered"}, "each way was taken"
-    assert min(seen.values()) >= 20, seen
+    assert min(seen["refused"], seen["rendered"], 4 * seen["InvalidSpec"]) >= SPECS // 10, seen
 
 
 def test_a_real_operator_makes_pods_of_them_or_says_invalid_and_goes_on(

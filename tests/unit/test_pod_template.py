@@ -46,6 +46,7 @@ def template(spec: dict[str, Any], case: str = "cpu-tiny") -> Any:
     ({"args": ["x", "y"]}, {"args": ["z"]}, {"args": ["z"]}),
     ({"tolerations": [{"key": "a"}]}, {"tolerations": [{"key": "b"}]}, {"tolerations": [{"key": "b"}]}),
     ({"tolerations": [{"key": "a"}]}, {"tolerations": []}, {"tolerations": []}),
+    ({"containers": [{"name": "engine"}]}, {"containers": []}, {"containers": [{"name": "engine"}]}),
     ({}, {"hostAliases": [{"ip": "::1"}]}, {"hostAliases": [{"ip": "::1"}]}),
     ({"env": ENV}, {"env": [{"name": "C", "value": "c"}, {"name": "A", "value": "a"}]},
      {"env": [{"name": "A", "value": "a"}, ENV[1], {"name": "C", "value": "c"}]}),
@@ -70,7 +71,7 @@ def template(spec: dict[str, Any], case: str = "cpu-tiny") -> Any:
     ({"containers": [{"name": "engine", "image": "x"}]},
      {"containers": [{"name": "b"}, {"name": "engine", "tty": True}]},
      {"containers": [{"name": "engine", "image": "x", "tty": True}, {"name": "b"}]}),
-], ids=range(15))
+], ids=range(16))
 def test_maps_merge_lists_merge_by_their_key_and_all_else_replaces(ours: Any, over: Any, merged: Any) -> None:
     assert overlaid(ours, over) == merged
 

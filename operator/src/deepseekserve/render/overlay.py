@@ -40,7 +40,7 @@ def _merged(ours: Any, over: Any, field: str) -> Any:
 
 def _of_lists(ours: list[Any], over: list[Any], field: str) -> list[Any]:
     """Ours first and in our order, then what is new; `over` alone where the items have no name."""
-    old, new = identities(field, ours), identities(field, over)
+    old, new = identities(field, ours), identities(field, over) if over else []
     if old is None or new is None:
         return over
     changes = dict(zip(new, over, strict=True))
