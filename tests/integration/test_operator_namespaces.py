@@ -86,6 +86,8 @@ def test_a_namespace_that_goes_ends_the_process_in_order_and_the_next_one_serves
     operator = confined(kubectl_here, tmp_path, a.namespace, b.namespace)
     bind(kubectl_here, tmp_path, a.namespace, b.namespace)
     with running(operator):
+        b.apply(resource("tiny"))
+        eventually(lambda: serves(b, "tiny"), "the team whose namespace is about to go")
         b("delete", "rolebinding", "--all")
         eventually(operator.has_ended, "an end, as soon as something is listed again")
         assert "not allowed to list any more: starting again" in operator.says()
