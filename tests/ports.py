@@ -21,10 +21,11 @@ _lock = threading.Lock()
 def free_port() -> int:
     """A port on which a server of this process, or of a child of it, can listen; none is given out twice in a row."""
     with _lock:
-        return next(port for port in _PORTS if _is_free(port))
+        return next(port for port in _PORTS if is_free(port))
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on the port."""
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

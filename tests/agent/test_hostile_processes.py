@@ -3,15 +3,15 @@
 import itertools
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.agent.conftest import Start
 from tests.agent.harness import QUICK, Agent, alive, engine, until
+from tests.ports import is_free
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 OTHERS = (signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
@@ -35,12 +35,6 @@ def storm(agent: Agent, numbers: tuple[signal.Signals, ...]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def is_free(port: int) -> bool:
-    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-        return True
-    return False
 
 
 def test_a_storm_while_the_engine_starts_is_one_stop(start: Start) -> None:

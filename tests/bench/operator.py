@@ -16,7 +16,6 @@ from tests.bench.report import Figures, spread
 from tests.bench.sides import Side, looping, operating, side_of
 from tests.bench.stage import Stage, stage
 from tests.bench.summary import LOOP, OPERATOR, Burst, Found, summary
-from tests.cluster import audit
 from tests.integration.operating import Operator
 from tests.soak.ground import copied_source, ground
 
@@ -159,9 +158,7 @@ async def measure(scale: Scale, progress: Progress) -> Figures:
                 bench = Bench(made, operator, scale, progress, Found())
                 await bench.run()
             progress("reading the audit log")
-            token = json.loads(operator.kubectl.kubeconfig.read_text())["users"][0]["user"]["token"]
-            own = audit.credential(token)
-            records = [record for record in audit.read(there.folder) if record.credential == own]
+            records = there.asked(operator)
     return summary(bench.found, records, bench.resources)
 
 

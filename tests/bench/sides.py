@@ -88,7 +88,7 @@ def side_of(operator: Operator) -> Side:
 @asynccontextmanager
 async def looping(operator: Operator) -> AsyncIterator[Side]:
     """The bare loop with the operator's credentials and sources; at the end it has written everything."""
-    environ = {**operator.kubectl.env(), "PYTHONPATH": f"{operator.settings['PYTHONPATH']}{os.pathsep}{ROOT}"}
+    environ = {**operator.kubectl.env(), "PYTHONPATH": f"{operator.source}{os.pathsep}{ROOT}"}
     environ.pop("KUBERNETES_SERVICE_HOST", None)
     process = subprocess.Popen(
         tied([sys.executable, "-m", "tests.bench.loop"]), env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

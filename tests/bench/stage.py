@@ -6,10 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from kubernetes_asyncio.client.api_client import ApiClient
-from kubernetes_asyncio.client.configuration import Configuration
-from kubernetes_asyncio.config import load_kube_config
-
 from deepseekserve import names
 from deepseekserve.kube import Key, Kind, Kube, Object
 from deepseekserve.kube.kinds import (
@@ -26,8 +22,9 @@ from deepseekserve.kube.kinds import (
 from tests.bench.report import BenchError
 from tests.bench.summary import Burst
 from tests.bench.watching import Deployments, Sighting, Wanted, watching
-from tests.integration.operating import resource
-from tests.soak.ground import NAMESPACE, Ground
+from tests.integration.operating import connected
+from tests.soak.ground import NAMESPACE, Ground, placed
+from tests.soak.history import REPLICA_SETS
 
 AT_ONCE = 10                      # users who wait for their answers
 QUIET_BYTES_PER_S = 20_000        # of the audit log: some twenty requests per second of everybody
@@ -35,10 +32,9 @@ QUIET_WITHIN_S = 300
 SEEN_WITHIN_S = 600
 PAGE = 200
 
-_REPLICA_SETS = Kind("apps/v1", "ReplicaSet", "replicasets")
 _ENDPOINT_SLICES = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 # The resources first, lest the operator, if it runs, makes their children again; then owners before what they own.
-_ALL = (SERVES, DEPLOYMENTS, _REPLICA_SETS, PODS, SERVICES, _ENDPOINT_SLICES, SERVICE_ACCOUNTS, CONFIG_MAPS, REVISIONS,
+_ALL = (SERVES, DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES, _ENDPOINT_SLICES, SERVICE_ACCOUNTS, CONFIG_MAPS, REVISIONS,
         DISRUPTION_BUDGETS)
 
 
@@ -53,8 +49,7 @@ class Stage:
     async def create(self, serves: Sequence[str], tell: Callable[[Object], None]) -> Burst:
         """Make resources, and `tell` of each."""
         async def act(name: str) -> None:
-            new = resource(name)
-            tell(await self.kube.create(SERVES, {**new, "metadata": {**new["metadata"], "namespace": NAMESPACE}}))
+            tell(await self.kube.create(SERVES, placed(name)))
 
         return await self._burst(serves, act, lambda _: lambda _: True)
 
@@ -132,10 +127,8 @@ class Stage:
 @asynccontextmanager
 async def stage(ground: Ground) -> AsyncIterator[Stage]:
     """Our own client and watch on a control plane."""
-    configuration = Configuration()
-    await load_kube_config(config_file=str(ground.kubectl.kubeconfig), client_configuration=configuration)
-    async with ApiClient(configuration) as client, watching(ground.plane, NAMESPACE) as deployments:
-        yield Stage(ground, Kube(client), deployments)
+    async with connected(ground.kubectl.kubeconfig) as kube, watching(ground.plane, NAMESPACE) as deployments:
+        yield Stage(ground, kube, deployments)
 
 
 def _later(before: Sighting | None) -> Wanted:

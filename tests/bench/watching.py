@@ -6,18 +6,18 @@ Only their metadata is asked for, so that looking costs the machine as little as
 import asyncio
 import contextlib
 import json
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import aiohttp
 
+from deepseekserve.kube.client import METADATA
 from deepseekserve.kube.kinds import DEPLOYMENTS
 from tests.bench.report import BenchError
+from tests.cluster import pki
 from tests.cluster.controlplane import ControlPlane
 
-METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 NOW = "0"                         # everything as it is, then what follows
 LONGEST_S = 7200                  # of a watch; the API server chooses half an hour and more if nobody asks
 
@@ -87,10 +87,8 @@ class Deployments:
 @contextlib.asynccontextmanager
 async def watching(plane: ControlPlane, namespace: str) -> AsyncIterator[Deployments]:
     """The Deployments of a namespace, kept true by a watch as admin."""
-    pki = plane.folder / "pki"
-    trust = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-    trust.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-    connector, forever = aiohttp.TCPConnector(ssl=trust), aiohttp.ClientTimeout(total=None)
+    connector = aiohttp.TCPConnector(ssl=pki.admins_trust(plane.folder / "pki"))
+    forever = aiohttp.ClientTimeout(total=None)
     found = Deployments()
     async with aiohttp.ClientSession(plane.server, connector=connector, timeout=forever) as session:
         follower = asyncio.create_task(_follow(session, DEPLOYMENTS.path(namespace), found))

@@ -1,12 +1,12 @@
 """Asks an API server whether it is ready, over TLS with the admin's certificate; no kubectl process per question."""
 
 import http.client
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster import pki
 from tests.cluster.errors import ClusterError
 
 
@@ -20,8 +20,7 @@ class ApiServer:
 
     def get(self, path: str) -> bytes | None:
         """The body that the server answers with code 200; None when it answers otherwise or not at all."""
-        trust = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
-        trust.load_cert_chain(self.pki / "admin.crt", self.pki / "admin.key")
+        trust = pki.admins_trust(self.pki)
         connection = http.client.HTTPSConnection(self.address, self.port, context=trust, timeout=5)
         try:
             connection.request("GET", path)

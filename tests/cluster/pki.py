@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 import shutil
+import ssl
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,13 @@ def certificate(folder: Path, name: str, subject: str, alternatives: Sequence[st
         folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-days", DAYS,
         "-set_serial", f"0x{secrets.token_hex(16)}", "-extfile", f"{name}.ext", "-out", f"{name}.crt",
     )
+
+
+def admins_trust(folder: Path) -> ssl.SSLContext:
+    """What a client needs to speak with the API server as its admin, without a kubectl process."""
+    trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
+    return trust
 
 
 def kubeconfig(folder: Path, user: str, server: str, cluster: str) -> None:

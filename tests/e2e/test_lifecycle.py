@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.conftest import START_S, await_no_pods, delete_service, engine_pods
 from tests.lab.kubectl import Kubectl
 from tests.lab.setup import OPERATOR_NAMESPACE, Lab
-from tests.lab.watch import Watch, condition, is_current, is_true, serves
+from tests.lab.watch import Watch, condition, has_ready, is_current, is_true, serves
 
 CHILDREN = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,controllerrevisions,pods"
 
@@ -56,12 +56,7 @@ def test_the_status_tells_what_the_engine_reported(kubectl: Kubectl, served: Wat
 def test_scale_to_two_and_back_follows_the_scale_subresource(kubectl: Kubectl, served: Watch) -> None:
     mark = served.mark()
     kubectl("scale", f"dss/{served.name}", "--replicas=2")
-    two = served.until(
-        lambda r: is_current(r) and r["status"].get("readyReplicas") == 2,
-        timeout_s=START_S,
-        what="two ready replicas",
-        since=mark,
-    )
+    two = served.until(has_ready(2), timeout_s=START_S, what="two ready replicas", since=mark)
     scale = json.loads(
         kubectl(
             "get",

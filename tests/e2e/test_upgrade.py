@@ -16,7 +16,7 @@ from tests.images import ensure
 from tests.lab import versions
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab, cluster, install
-from tests.lab.watch import Watch, is_current, serves
+from tests.lab.watch import Watch, has_ready, serves
 
 Install = Callable[[Callable[[Path], Path]], None]
 
@@ -40,6 +40,11 @@ def lives(pod: Object) -> tuple[str, int]:
     return pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"]
 
 
+def rolled(resource: Object) -> bool:
+    """The present revision serves, and has become the last good one."""
+    return serves(resource) and resource["status"]["currentRevision"] == resource["status"]["lastGoodRevision"]
+
+
 def test_engines_outlive_an_upgrade_and_roll_with_the_first_edit_after_it(
     kubectl: Kubectl, served: Watch, install_version: Install,
 ) -> None:
@@ -52,8 +57,7 @@ def test_engines_outlive_an_upgrade_and_roll_with_the_first_edit_after_it(
 
         install_version(versions.later)
         kubectl("scale", "dss", watch.name, "--replicas=2")
-        two = lambda r: is_current(r) and r["status"].get("readyReplicas") == 2  # noqa: E731
-        watch.until(two, timeout_s=START_S, what="a second pod under the later version")
+        watch.until(has_ready(2), timeout_s=START_S, what="a second pod under the later version")
         old, new = engine_pods(kubectl, watch.name)
         assert lives(old) == lives(first)
         assert old["metadata"]["labels"] == new["metadata"]["labels"], "more of the same"
@@ -61,7 +65,6 @@ def test_engines_outlive_an_upgrade_and_roll_with_the_first_edit_after_it(
 
         mark = watch.mark()
         kubectl.patch("dss", watch.name, {"spec": {"replicas": 1, "engine": {"maxNumSeqs": 7}}})
-        rolled = lambda r: serves(r) and r["status"]["currentRevision"] == r["status"]["lastGoodRevision"]  # noqa: E731
         watch.until(rolled, timeout_s=START_S, what="serving after the edit", since=mark)
         (last,) = engine_pods(kubectl, watch.name)
         assert lives(last)[0] not in {lives(old)[0], lives(new)[0]}

@@ -1,5 +1,6 @@
 """Turns a build context into an image and the image into an archive: with Docker if a daemon answers, else buildah."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -137,7 +138,8 @@ def run(command: list[str]) -> str:
 def _follow(process: "subprocess.Popen[bytes]", output: int) -> None:
     read, said, last = 0, time.monotonic(), ""
     while process.poll() is None:
-        time.sleep(LOOK_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_S)
         lines = os.pread(output, 1 << 20, read)
         read += (whole := lines.rfind(b"\n") + 1)
         for line in lines[:whole].decode(errors="replace").splitlines():

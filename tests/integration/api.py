@@ -2,11 +2,12 @@
 
 import http.client
 import json
-import ssl
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode, urlsplit
+
+from tests.cluster import pki
+from tests.cluster.controlplane import ControlPlane
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -26,10 +27,9 @@ class Answer(NamedTuple):
 class Api:
     """One connection as cluster admin; use as a context manager."""
 
-    def __init__(self, server: str, pki: Path) -> None:
-        trust = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        trust.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        self._connection = http.client.HTTPSConnection(urlsplit(server).netloc, context=trust, timeout=60)
+    def __init__(self, plane: ControlPlane) -> None:
+        address, trust = urlsplit(plane.server).netloc, pki.admins_trust(plane.folder / "pki")
+        self._connection = http.client.HTTPSConnection(address, context=trust, timeout=60)
 
     def __enter__(self) -> Self:
         return self

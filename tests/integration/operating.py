@@ -15,13 +15,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kubernetes_asyncio.client.api_client import ApiClient
+from kubernetes_asyncio.client.configuration import Configuration
+from kubernetes_asyncio.config import load_kube_config
+
 from deepseekserve import names
+from deepseekserve.kube import Kube
 from tests.cluster.tools import tool
 from tests.lab.kubectl import Kubectl, Object
 from tests.ports import free_port
@@ -140,6 +145,15 @@ def least_privileged(kubectl: Kubectl, namespace: str, folder: Path, *values: st
     config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
     (folder / "kubeconfig").write_text(json.dumps(config))
     return replace(kubectl, kubeconfig=folder / "kubeconfig")
+
+
+@asynccontextmanager
+async def connected(kubeconfig: Path) -> AsyncIterator[Kube]:
+    """The operator's own client, as whoever the kubeconfig is of."""
+    configuration = Configuration()
+    await load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+    async with ApiClient(configuration) as client:
+        yield Kube(client)
 
 
 def install_crd(kubectl: Kubectl, file: Path = CRD) -> None:

@@ -37,7 +37,7 @@ UNIQUE = settings(
 @pytest.fixture(scope="module")
 def server(operator: Operator, control_plane: ControlPlane) -> Iterator[Api]:
     """A connection to a server that knows the CRD."""
-    with Api(control_plane.server, control_plane.folder / "pki") as connected:
+    with Api(control_plane) as connected:
         yield connected
 
 

@@ -3,24 +3,20 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from kubernetes_asyncio.client.api_client import ApiClient
-from kubernetes_asyncio.client.configuration import Configuration
-from kubernetes_asyncio.config import load_kube_config
 
 from deepseekserve import names
 from deepseekserve.apply.children import _own_as_applied
-from deepseekserve.kube import Key, Kube
+from deepseekserve.kube import Key
 from deepseekserve.kube.kinds import SERVICES
 from deepseekserve.leader import Lease
 from deepseekserve.observe import Cache, Watch
 from deepseekserve.observe.watch import FIRST_RESYNC_S
-from tests.integration.operating import install_crd
+from tests.integration.operating import connected, install_crd
 from tests.lab.kubectl import Kubectl
 
 # A leader whose renewals did not come through, as one that was stopped for a while finds itself.
@@ -39,14 +35,6 @@ async def late(namespace):
 
 asyncio.run(late(sys.argv[1]))
 """
-
-
-@asynccontextmanager
-async def connected(kubeconfig: Path) -> AsyncIterator[Kube]:
-    configuration = Configuration()
-    await load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
-    async with ApiClient(configuration) as client:
-        yield Kube(client)
 
 
 def test_a_child_whose_managed_fields_have_shrunk_is_read_again(

@@ -31,7 +31,7 @@ OVERLAY: dict[str, Any] = {
 
 
 def put(kubectl: Kubectl, overlay: object, name: str = "tiny") -> None:
-    """Apply a resource with this podTemplate, as it is: kubectl's own apply would drop a null."""
+    """Apply a resource with this podTemplate."""
     kubectl.apply(resource(name, podTemplate=overlay))
 
 

@@ -121,6 +121,11 @@ def is_current(resource: Object) -> bool:
     return bool(observed == resource["metadata"]["generation"])
 
 
+def has_ready(replicas: int) -> Predicate:
+    """Predicate: so many replicas are ready, for the spec as it stands."""
+    return lambda resource: is_current(resource) and resource["status"].get("readyReplicas") == replicas
+
+
 def failed_with(reason: str) -> Predicate:
     """Predicate: status.failure carries this reason, for the spec as it stands."""
     return lambda resource: is_current(resource) and resource["status"].get("failure", {}).get("reason") == reason

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from deepseekserve.kube import Kind
+from tests.cluster import pki
 from tests.cluster.controlplane import ControlPlane
 from tests.lab.kubectl import Object
 
@@ -80,7 +81,4 @@ class Client:
 
     @cached_property
     def _trust(self) -> ssl.SSLContext:
-        pki = self.plane.folder / "pki"
-        trust = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        trust.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        return trust
+        return pki.admins_trust(self.plane.folder / "pki")

@@ -12,7 +12,7 @@ from deepseekserve.kube import Object
 from deepseekserve.kube.kinds import SERVES
 from tests.cluster import audit
 from tests.cluster.controlplane import ControlPlane
-from tests.integration.operating import ROOT, Operator, install_crd, least_privileged
+from tests.integration.operating import ROOT, Operator, install_crd, least_privileged, resource
 from tests.lab.kubectl import Kubectl
 from tests.lab.watch import is_current, is_true, serves
 from tests.soak.client import Client
@@ -36,18 +36,20 @@ class Ground:
         """An operator that is not started yet, with the chart's permissions and a token of its own."""
         folder = self.folder / f"operator-{len(self.operators)}"
         folder.mkdir()
-        environ = {"PYTHONPATH": str(self.source), **settings}
         kubectl = least_privileged(self.kubectl, NAMESPACE, folder)
-        made = Operator(kubectl, folder / "log", identity, NAMESPACE, environ)
+        made = Operator(kubectl, folder / "log", identity, NAMESPACE, settings, self.source)
         self.operators.append(made)
         return made
 
-    def writes(self, operator: Operator) -> list[audit.Record]:
-        """What one operator asked the API server to change, its Lease left out."""
+    def asked(self, operator: Operator) -> list[audit.Record]:
+        """Everything that one operator, told by its token, asked the API server for."""
         token = yaml.safe_load(operator.kubectl.kubeconfig.read_text())["users"][0]["user"]["token"]
         own = audit.credential(token)
-        asked = (record for record in audit.read(self.folder) if record.credential == own)
-        return [record for record in asked if record.mutates and record.resource != "leases"]
+        return [record for record in audit.read(self.folder) if record.credential == own]
+
+    def writes(self, operator: Operator) -> list[audit.Record]:
+        """What one operator asked the API server to change, its Lease left out."""
+        return [record for record in self.asked(operator) if record.mutates and record.resource != "leases"]
 
     def serve(self, name: str) -> Object | None:
         """The resource of a name."""
@@ -73,6 +75,12 @@ def ground(folder: Path, source: Path) -> Iterator[Ground]:
         finally:
             for operator in made.operators:
                 operator.kill()
+
+
+def placed(name: str, **spec: object) -> Object:
+    """`resource` in NAMESPACE, as the API itself wants it."""
+    made = resource(name, **spec)
+    return {**made, "metadata": {**made["metadata"], "namespace": NAMESPACE}}
 
 
 def copied_source(folder: Path) -> Path:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from deepseekserve.kube.kinds import DEPLOYMENTS, DISRUPTION_BUDGETS, SERVES, SERVICES
-from tests.integration.operating import Operator, eventually, resource
+from tests.integration.operating import Operator, eventually
 from tests.lab.kubectl import Object
 from tests.lab.watch import is_current
-from tests.soak.ground import NAMESPACE, Ground, served
+from tests.soak.ground import NAMESPACE, Ground, placed, served
 from tests.soak.kubelet import played
 from tests.soak.proxy import Faults, Proxy
 from tests.soak.report import Section
@@ -40,9 +40,9 @@ class Users:
     def begin(self) -> None:
         """Make the resources."""
         for number in range(RESOURCES):
-            made = resource(f"disturbed-{number}")
-            self.wanted[made["metadata"]["name"]] = ""
-            self.ground.client.create(SERVES, {**made, "metadata": {**made["metadata"], "namespace": NAMESPACE}})
+            name = f"disturbed-{number}"
+            self.wanted[name] = ""
+            self.ground.client.create(SERVES, placed(name))
 
     def edit(self) -> None:
         """Give each a new template, and delete the Service or the PodDisruptionBudget of every other one."""

@@ -24,9 +24,9 @@ from deepseekserve.kube.kinds import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
-from tests.integration.operating import Operator, eventually, resource
+from tests.integration.operating import Operator, eventually
 from tests.lab.watch import failed_with
-from tests.soak.ground import FORBIDDEN, NAMESPACE, Ground, served
+from tests.soak.ground import FORBIDDEN, NAMESPACE, Ground, placed, served
 from tests.soak.kubelet import played
 from tests.soak.report import Section
 from tests.soak.snapshot import differences, orphans, snapshot
@@ -154,8 +154,7 @@ def begin(ground: Ground, hands: Hands) -> list[tuple[Kind, Object]]:
     for kind, name in strangers:
         ground.client.create(kind, theirs(kind, name))
     for name in (*(f"mine-{n}" for n in range(RESOURCES)), *(name for _, name in strangers)):
-        made = resource(name)
-        ground.client.create(SERVES, {**made, "metadata": {**made["metadata"], "namespace": NAMESPACE}})
+        ground.client.create(SERVES, placed(name))
     eventually(lambda: all(served(ground.serve(f"mine-{n}")) for n in range(RESOURCES)), "everything serves", 60)
     for _, name in strangers:
         eventually(lambda name=name: failed_with("NameConflict")(ground.serve(name) or {}), "the conflict")  # type: ignore[misc]

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 import pytest
 
 from deepseekserve.kube.kinds import SERVES
-from tests.integration.operating import Operator, eventually, resource
-from tests.soak.ground import FORBIDDEN, NAMESPACE, Ground, served
+from tests.integration.operating import Operator, eventually
+from tests.soak.ground import FORBIDDEN, NAMESPACE, Ground, placed, served
 from tests.soak.kubelet import played
 from tests.soak.report import Section
 
@@ -69,8 +69,7 @@ def test_one_acts_and_the_other_takes_over_within_20_s_and_never_both(
 def begin(ground: Ground) -> None:
     """Make the resources, and wait until they serve."""
     for number in range(RESOURCES):
-        made = resource(f"led-{number}")
-        ground.client.create(SERVES, {**made, "metadata": {**made["metadata"], "namespace": NAMESPACE}})
+        ground.client.create(SERVES, placed(f"led-{number}"))
     at_rest(ground)
 
 

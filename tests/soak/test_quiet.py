@@ -9,8 +9,8 @@ import pytest
 from deepseekserve.kube import Object
 from deepseekserve.kube.kinds import SERVES
 from tests.cluster import audit
-from tests.integration.operating import eventually, resource
-from tests.soak.ground import FORBIDDEN, NAMESPACE, Ground, settled
+from tests.integration.operating import eventually
+from tests.soak.ground import FORBIDDEN, NAMESPACE, Ground, placed, settled
 from tests.soak.kubelet import played
 from tests.soak.report import Section
 from tests.soak.walk import INVALID
@@ -24,7 +24,7 @@ def wanted() -> list[Object]:
     """Twenty resources in every state that lasts."""
     specs: list[Object] = [{} for _ in range(14)]
     specs += [{"replicas": 2}, {"replicas": 0}, {"replicas": 0}, {"suspended": True}, {"suspended": True}, INVALID]
-    return [resource(f"quiet-{number}", **spec) for number, spec in enumerate(specs)]
+    return [placed(f"quiet-{number}", **spec) for number, spec in enumerate(specs)]
 
 
 def test_settled_resources_cause_no_write_but_the_lease(
@@ -35,7 +35,7 @@ def test_settled_resources_cause_no_write_but_the_lease(
         operator = ground.operator("operator-1")
         operator.start()
         for made in wanted():
-            ground.client.create(SERVES, {**made, "metadata": {**made["metadata"], "namespace": NAMESPACE}})
+            ground.client.create(SERVES, made)
         eventually(lambda: all(settled(r) for r in ground.client.list(SERVES)), "all settled", 120)
         threading.Event().wait(BEGUN_S)
         began, before = time.time(), versions(ground)

@@ -11,8 +11,8 @@ from itertools import chain
 
 from deepseekserve.kube import Object
 from deepseekserve.kube.kinds import SERVES
-from tests.integration.operating import eventually, resource
-from tests.soak.ground import NAMESPACE, Ground, settled
+from tests.integration.operating import eventually
+from tests.soak.ground import NAMESPACE, Ground, placed, settled
 
 INVALID: Object = {"engine": {"extraArgs": ["--max-model-len=5"]}}
 CORRECTED: Object = {"engine": {"extraArgs": []}}
@@ -30,8 +30,7 @@ class Step:
     def take(self, ground: Ground) -> None:
         """Do it, once the step before it, on the same resource, is carried out."""
         if self.verb == "create":
-            made = resource(self.name, **self.spec)
-            ground.client.create(SERVES, {**made, "metadata": {"name": self.name, "namespace": NAMESPACE}})
+            ground.client.create(SERVES, placed(self.name, **self.spec))
         elif self.verb == "delete":
             ground.client.delete(SERVES, (NAMESPACE, self.name))
         else:

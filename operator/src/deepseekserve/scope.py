@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
-from deepseekserve.kube import Forbidden, Kube, KubeError
+from deepseekserve.kube import Kube, KubeError
 from deepseekserve.kube.kinds import SERVES
 from deepseekserve.logs import fields
 
@@ -41,13 +41,10 @@ async def _readable(kube: Kube, namespaces: Iterable[str]) -> tuple[str, ...]:
 async def _may_list(kube: Kube, namespace: str) -> bool:
     """Roles are bound in the namespace itself, so they are missing as long as it is."""
     try:
-        await kube.list(SERVES, namespaces=(namespace,))
-    except Forbidden:
-        return False
+        return await kube.may_list(SERVES, namespace)
     except KubeError as error:
         log.warning("cannot look into a namespace", extra=fields(namespace=namespace, error=str(error)))
         return False
-    return True
 
 
 def _complain(missing: Iterable[str]) -> None:

@@ -17,8 +17,8 @@ from kubernetes_asyncio.client.configuration import Configuration
 from kubernetes_asyncio.config import ConfigException, load_incluster_config, load_kube_config
 
 from deepseekserve import metrics, names
-from deepseekserve.kube.errors import Gone, NotFound, Unreachable, refusal
-from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of
+from deepseekserve.kube.errors import Forbidden, Gone, NotFound, Unreachable, refusal
+from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of, version_number
 
 REQUEST_TIMEOUT_S = 30
 PAGE_SIZE = 500
@@ -96,15 +96,22 @@ class Kube:
         """From now on, list these namespaces only; none: all of the cluster."""
         self._namespaces = tuple(namespaces)
 
-    async def list(self, kind: Kind, *, selector: str = "", namespaces: Sequence[str] = ()) -> Listing:
-        """All objects that match the label selector, in pages of 500; of these namespaces, else of all that it may see.
+    async def may_list(self, kind: Kind, namespace: str) -> bool:
+        """Tell whether we are allowed to list a kind in a namespace, by asking for one object."""
+        try:
+            await self._send(Request("list", "GET", kind.path(namespace), {"limit": 1}, accept=METADATA_LIST))
+        except Forbidden:
+            return False
+        return True
+
+    async def list(self, kind: Kind, *, selector: str = "") -> Listing:
+        """All objects that match the label selector, in pages of 500, of the namespaces that it is confined to.
 
         The version is that of the oldest list, when there are several.
         """
-        places = namespaces or self._namespaces or (None,)
-        listings = [await self._list(kind, place, selector) for place in places]
+        listings = [await self._list(kind, place, selector) for place in self._namespaces or (None,)]
         objects = [obj for listing in listings for obj in listing.objects]
-        return Listing(objects, min((listing.version for listing in listings), key=int))
+        return Listing(objects, min((listing.version for listing in listings), key=version_number))
 
     async def _list(self, kind: Kind, namespace: str | None, selector: str) -> Listing:
         """One list; begins again when the token of the next page grew too old."""

@@ -74,6 +74,11 @@ UNWATCHED_CHILDREN = (CONFIG_MAPS, REVISIONS)
 BY_KIND = {k.kind: k for k in (SERVES, *WATCHED_CHILDREN, *UNWATCHED_CHILDREN)}
 
 
+def version_number(version: str) -> int:
+    """Resource versions of one kind can be compared as numbers (KEP-5504; etcd's revisions have always been)."""
+    return int(version) if version.isdigit() else 0
+
+
 def key_of(obj: Object) -> Key:
     """Namespace and name of an object as the API server returns it."""
     metadata = obj["metadata"]

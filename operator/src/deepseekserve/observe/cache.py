@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from deepseekserve import names
 from deepseekserve.kube import Key, Kind, Listing, Object, key_of
-from deepseekserve.kube.kinds import SERVES
+from deepseekserve.kube.kinds import SERVES, version_number
 
 
 class Entry(NamedTuple):
@@ -85,7 +85,7 @@ class Cache:
 
         What was deleted while the list was on its way is not brought back by it.
         """
-        as_of = _number(listing.version)
+        as_of = version_number(listing.version)
         graves = self._graves.pop(kind, {})
         self._graves[kind] = {uid: version for uid, version in graves.items() if version > as_of}
         listed = {key_of(obj) for obj in listing.objects}
@@ -131,9 +131,4 @@ def _entry_of(obj: Object) -> Entry:
 
 
 def _version(obj: Object) -> int:
-    return _number(obj["metadata"]["resourceVersion"])
-
-
-def _number(version: str) -> int:
-    """Resource versions of one kind can be compared as numbers (KEP-5504; etcd's revisions have always been)."""
-    return int(version) if version.isdigit() else 0
+    return version_number(obj["metadata"]["resourceVersion"])

@@ -56,28 +56,21 @@ class Watch:
 
     async def prime(self) -> None:
         """Resync until it has worked once."""
-        while not await self._primed():
+        while await self._try_resync():
             await asyncio.sleep(RETRY_S)
-
-    async def _primed(self) -> bool:
-        try:
-            return await self._try_resync()
-        except Forbidden as error:
-            log.warning("not allowed to list yet", extra=fields(error=str(error)))
-            return False
 
     async def keep(self) -> None:
         """Resync from time to time, until cancelled or no longer allowed: the next start sees what may be watched."""
         wait_s, refusals = min(FIRST_RESYNC_S, self._resync_s), 0
         while refusals < REFUSALS:
             await self._pause(wait_s)
-            try:
-                wait_s = self._resync_s if await self._try_resync() else RETRY_S
-            except Forbidden as error:
-                log.warning("not allowed to list", extra=fields(error=str(error)))
-                wait_s, refusals = REFUSED_S, refusals + 1
-            else:
-                refusals = 0
+            match await self._try_resync():
+                case None:
+                    wait_s, refusals = self._resync_s, 0
+                case Forbidden():
+                    wait_s, refusals = REFUSED_S, refusals + 1
+                case _:
+                    wait_s, refusals = RETRY_S, 0
         log.error("not allowed to list any more: starting again")
 
     async def _pause(self, seconds: float) -> None:
@@ -88,12 +81,11 @@ class Watch:
                 await asyncio.sleep(GAP_S)
         self._begun_anew.clear()
 
-    async def _try_resync(self) -> bool:
+    async def _try_resync(self) -> KubeError | None:
+        """Resync once; what stood in the way."""
         try:
             await self.resync()
-        except Forbidden:
-            raise
         except KubeError as error:
             log.warning("resync failed", extra=fields(error=str(error)))
-            return False
-        return True
+            return error
+        return None
