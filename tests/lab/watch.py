@@ -13,6 +13,7 @@ from typing import IO, Self
 from tests.lab.kubectl import Kubectl, Object
 
 Predicate = Callable[[Object], object]
+AGAIN_S = 0.5  # after the end of a watch; an API server whose CRD has just changed answers 429 for less than a second
 
 
 @dataclass(frozen=True)
@@ -26,40 +27,61 @@ class Seen:
 
 @dataclass
 class Watch:
-    """`kubectl get KIND NAME --watch`, read by a thread; use as a context manager."""
+    """`kubectl get KIND NAME --watch`, read by a thread; use as a context manager.
+
+    The API server ends every watch of a kind when its CRD changes, and kubectl with it: the thread then starts another
+    one. A state that both show is kept once.
+    """
 
     kubectl: Kubectl
     name: str
     kind: str = "deepseekserve"
     seen: list[Seen] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
+    _left: threading.Event = field(default_factory=threading.Event)
     _process: "subprocess.Popen[bytes] | None" = None
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        command = self.kubectl.command(
-            "get", self.kind, f"--field-selector=metadata.name={self.name}", "--watch", "-o", "json"
-        )
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert self._process.stdout is not None
-        self._thread = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        process = self._start()
+        self._thread = threading.Thread(target=self._follow, args=(process,), daemon=True)
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process is not None
         assert self._thread is not None
-        self._process.terminate()
-        self._process.wait()
+        with self._changed:
+            self._left.set()
+            assert self._process is not None
+            self._process.terminate()
         self._thread.join()
-        if self._process.stdout:
-            self._process.stdout.close()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = self.kubectl.command(
+            "get", self.kind, f"--field-selector=metadata.name={self.name}", "--watch", "-o", "json"
+        )
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return self._process
+
+    def _follow(self, process: "subprocess.Popen[bytes]") -> None:
+        while True:
+            assert process.stdout is not None
+            with process:
+                self._read(process.stdout)
+            if self._left.wait(AGAIN_S):
+                return
+            with self._changed:
+                if self._left.is_set():
+                    return
+                process = self._start()
 
     def _read(self, stream: IO[bytes]) -> None:
         for item in objects(stream):
             with self._changed:
+                if self.seen and _version(self.seen[-1].object) == _version(item):
+                    continue
                 self.seen.append(Seen(time.time(), item, len(self.seen)))
                 self._changed.notify_all()
 
@@ -99,6 +121,11 @@ def objects(stream: IO[bytes]) -> Iterator[Object]:
                 break
             text = text[end:]
             yield item
+
+
+def _version(item: Object) -> str:
+    version: str = item["metadata"]["resourceVersion"]
+    return version
 
 
 def condition(resource: Object, kind: str) -> Object:
