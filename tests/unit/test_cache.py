@@ -3,7 +3,7 @@
 from typing import Any
 
 from deepseekserve import names
-from deepseekserve.kube import Key, Kind, Listing
+from deepseekserve.kube import Key, Kind
 from deepseekserve.kube.kinds import DEPLOYMENTS, PODS, SERVES
 from deepseekserve.observe import Cache
 
@@ -26,6 +26,12 @@ def cache(*things: dict[str, Any], kind: Kind = PODS) -> Cache:
     for item in things:
         filled.put(kind, item)
     return filled
+
+
+def relist(filled: Cache, kind: Kind, *listed: dict[str, Any], as_of: int) -> None:
+    for item in listed:
+        filled.put(kind, item)
+    filled.sweep(kind, {Key("demo", item["metadata"]["name"]) for item in listed}, as_of=as_of)
 
 
 def test_children_are_found_by_the_name_of_their_resource() -> None:
@@ -75,28 +81,28 @@ def test_an_answer_that_comes_after_the_deletion_brings_nothing_back() -> None:
 
 def test_a_list_removes_ghosts() -> None:
     filled = cache(thing("a", 1), thing("ghost", 2, uid="uid-2"))
-    filled.replace(PODS, Listing([thing("a", 1)], "9"))
+    relist(filled, PODS, thing("a", 1), as_of=9)
     assert pods(filled) == ["a"]
 
 
 def test_a_list_removes_nothing_that_is_younger_than_itself() -> None:
     filled = cache(thing("young", 12))
-    filled.replace(PODS, Listing([], "9"))
+    relist(filled, PODS, as_of=9)
     assert pods(filled) == ["young"]
 
 
 def test_a_list_brings_nothing_back_that_was_deleted_after_it_was_made() -> None:
     filled = cache(thing("a", 1))
     filled.drop(PODS, thing("a", 12))
-    filled.replace(PODS, Listing([thing("a", 1)], "9"))
+    relist(filled, PODS, thing("a", 1), as_of=9)
     assert pods(filled) == []
-    filled.replace(PODS, Listing([thing("a", 20)], "30"))
+    relist(filled, PODS, thing("a", 20), as_of=30)
     assert pods(filled) == ["a"]
 
 
 def test_kinds_are_kept_apart() -> None:
     filled = cache(thing("tiny", 1))
-    filled.replace(DEPLOYMENTS, Listing([], "9"))
+    relist(filled, DEPLOYMENTS, as_of=9)
     assert pods(filled) == ["tiny"]
     assert filled.child(DEPLOYMENTS, TINY, "tiny") is None
 

@@ -19,13 +19,19 @@ LIST = '{"metadata": {"resourceVersion": "1"}}'
 
 
 @asynccontextmanager
-async def connected(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Kube, list[web.Request]]]:
-    """The client as the operator makes it from a kubeconfig, and what the server has been asked."""
+async def connected(
+    folder: Path, patch: pytest.MonkeyPatch, *answers: str,
+) -> AsyncIterator[tuple[Kube, list[web.Request]]]:
+    """The client as the operator makes it from a kubeconfig, and what the server has been asked.
+
+    The server gives one answer after the other, and an empty list to all that is asked then.
+    """
     asked: list[web.Request] = []
+    left = iter(answers)
 
     async def handle(request: web.Request) -> web.Response:
         asked.append(request)
-        return web.Response(text=LIST)
+        return web.Response(text=next(left, LIST))
 
     application, port = web.Application(), free_port()
     application.router.add_route("*", "/{path:.*}", handle)
@@ -53,8 +59,18 @@ async def test_of_a_config_map_only_the_metadata_is_asked_for(
     async with connected(tmp_path, monkeypatch) as (kube, asked):
         await kube.create(kind, OBJECT)
         await kube.get(kind, KEY)
-        await kube.list(kind)
+        assert [page.version async for page in kube.pages(kind)] == ["1"]
     assert ["PartialObjectMetadata" in request.headers["Accept"] for request in asked] == [expected] * 3
+
+
+async def test_a_list_is_asked_for_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = '{"metadata": {"resourceVersion": "1", "continue": "next"}, "items": [{"metadata": {"name": "a"}}]}'
+    async with connected(tmp_path, monkeypatch, more, LIST) as (kube, asked):
+        found = [page.objects async for page in kube.pages(SERVICES, selector="app")]
+    assert found == [[{"metadata": {"name": "a"}}], []]
+    first, second = (dict(request.query) for request in asked)
+    assert first == {"limit": "100", "labelSelector": "app"}
+    assert second == {**first, "continue": "next"}
 
 
 async def test_a_netrc_in_the_home_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,11 @@ from typing import Any
 import kopf
 
 from deepseekserve import names
+from deepseekserve.kube.client import PAGE_SIZE, REQUEST_TIMEOUT_S
 from deepseekserve.kube.kinds import SERVES, WATCHED_CHILDREN, Kind
 from deepseekserve.observe import Watch
 
-PAGE_SIZE = 500
-REQUEST_TIMEOUT_S = 30
-IDLE_S = 1.0              # kopf keeps a task for each object that had an event so long ago
+IDLE_S = 0.1              # kopf keeps a task for each object that had an event so long ago, and the event
 RETRIES_S = (1, 1, 2, 3)
 RETRY_MAX_S = 5
 

@@ -17,11 +17,11 @@ from kubernetes_asyncio.client.configuration import Configuration
 from kubernetes_asyncio.config import ConfigException, load_incluster_config, load_kube_config
 
 from deepseekserve import metrics, names
-from deepseekserve.kube.errors import Forbidden, Gone, NotFound, Unreachable, refusal
-from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of, version_number
+from deepseekserve.kube.errors import Forbidden, NotFound, Unreachable, refusal
+from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of
 
 REQUEST_TIMEOUT_S = 30
-PAGE_SIZE = 500
+PAGE_SIZE = 100
 READ_BYTES = 2**21           # an object may have 1.5 MiB
 
 JSON = "application/json"
@@ -104,35 +104,27 @@ class Kube:
             return False
         return True
 
-    async def list(self, kind: Kind, *, selector: str = "") -> Listing:
-        """All objects that match the label selector, in pages of 500, of the namespaces that it is confined to.
+    async def pages(self, kind: Kind, *, selector: str = "") -> AsyncIterator[Listing]:
+        """All objects that match the label selector, page by page, of the namespaces that it is confined to.
 
-        The version is that of the oldest list, when there are several.
+        As dicts, the objects of a thousand resources take hundreds of MiB: have done with a page before the next one.
+        Raises Gone when the token of the next page grew too old.
         """
-        listings = [await self._list(kind, place, selector) for place in self._namespaces or (None,)]
-        objects = [obj for listing in listings for obj in listing.objects]
-        return Listing(objects, min((listing.version for listing in listings), key=version_number))
-
-    async def _list(self, kind: Kind, namespace: str | None, selector: str) -> Listing:
-        """One list; begins again when the token of the next page grew too old."""
-        objects: list[Object] = []
-        token = ""
-        while True:
-            query: dict[str, str | int] = {"limit": PAGE_SIZE}
-            query |= {"labelSelector": selector} if selector else {}
-            query |= {"continue": token} if token else {}
-            accept = METADATA_LIST if kind.metadata_only else JSON
-            try:
-                page = await self._send(Request("list", "GET", kind.path(namespace), query, accept=accept))
-            except Gone:
+        for namespace in self._namespaces or (None,):
+            token = ""
+            while True:
+                page = await self._page(kind, namespace, selector, token)
+                yield Listing(page.get("items") or [], page["metadata"]["resourceVersion"])
+                token = page["metadata"].get("continue", "")
                 if not token:
-                    raise
-                objects, token = [], ""
-                continue
-            objects += page.get("items") or []
-            token = page["metadata"].get("continue", "")
-            if not token:
-                return Listing(objects, page["metadata"]["resourceVersion"])
+                    break
+
+    async def _page(self, kind: Kind, namespace: str | None, selector: str, token: str) -> Object:
+        query: dict[str, str | int] = {"limit": PAGE_SIZE}
+        query |= {"labelSelector": selector} if selector else {}
+        query |= {"continue": token} if token else {}
+        accept = METADATA_LIST if kind.metadata_only else JSON
+        return await self._send(Request("list", "GET", kind.path(namespace), query, accept=accept))
 
     async def create(self, kind: Kind, obj: Object) -> Object:
         """POST: raises AlreadyExists, and so never touches what is already there."""

@@ -19,7 +19,7 @@ class Key(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """All objects of one list, and the resource version at which it was true."""
+    """Objects of one list, a page of it, and the resource version at which all of it was true."""
 
     objects: list[Object]
     version: str

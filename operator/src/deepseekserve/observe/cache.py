@@ -7,11 +7,11 @@ memory, and Python's garbage collector walks through all of it again and again.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
 from deepseekserve import names
-from deepseekserve.kube import Key, Kind, Listing, Object, key_of
+from deepseekserve.kube import Key, Kind, Object, key_of
 from deepseekserve.kube.kinds import SERVES, version_number
 
 
@@ -80,22 +80,17 @@ class Cache:
             self._forget(kind, own)
         return owner
 
-    def replace(self, kind: Kind, listing: Listing) -> None:
-        """Take over a list of everything: what it lacks is a ghost, unless it is younger than the list.
+    def sweep(self, kind: Kind, listed: Container[Key], as_of: int) -> None:
+        """After a list of everything has been put, forget what it lacks and is not younger than the list.
 
-        What was deleted while the list was on its way is not brought back by it.
+        The deletions before that version are forgotten too: no list, and no answer, can bring their objects back.
         """
-        as_of = version_number(listing.version)
         graves = self._graves.pop(kind, {})
         self._graves[kind] = {uid: version for uid, version in graves.items() if version > as_of}
-        listed = {key_of(obj) for obj in listing.objects}
         for own in [own for own in self._owners.get(kind, {}) if own not in listed]:
             known = self._entry(kind, self._owners[kind][own], own.name)
             if known and known.version <= as_of:
                 self._forget(kind, own)
-        for obj in listing.objects:
-            if obj["metadata"]["uid"] not in self._graves[kind]:
-                self.put(kind, obj)
 
     def phases(self) -> Mapping[str, int]:
         """How many DeepSeekServes are in each phase."""

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from deepseekserve import names
-from deepseekserve.kube import Forbidden, Key, Kind, Kube, KubeError
-from deepseekserve.kube.kinds import SERVES, UNWATCHED_CHILDREN, WATCHED_CHILDREN
+from deepseekserve.kube import Forbidden, Key, Kind, Kube, KubeError, key_of
+from deepseekserve.kube.kinds import SERVES, UNWATCHED_CHILDREN, WATCHED_CHILDREN, version_number
 from deepseekserve.logs import fields
 from deepseekserve.observe.cache import Cache
 
@@ -48,11 +48,20 @@ class Watch:
 
     async def resync(self) -> None:
         """List every kind once, and look at every resource."""
-        self._cache.replace(SERVES, await self._kube.list(SERVES))
+        await self._list(SERVES)
         for kind in (*WATCHED_CHILDREN, *UNWATCHED_CHILDREN):
-            self._cache.replace(kind, await self._kube.list(kind, selector=names.CHILD_SELECTOR))
+            await self._list(kind, selector=names.CHILD_SELECTOR)
         for key in self._cache.serves():
             self._add(key)
+
+    async def _list(self, kind: Kind, selector: str = "") -> None:
+        listed, versions = set(), []
+        async for page in self._kube.pages(kind, selector=selector):
+            for obj in page.objects:
+                self._cache.put(kind, obj)
+                listed.add(key_of(obj))
+            versions.append(version_number(page.version))
+        self._cache.sweep(kind, listed, as_of=min(versions))
 
     async def prime(self) -> None:
         """Resync until it has worked once."""
