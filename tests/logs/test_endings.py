@@ -74,6 +74,27 @@ def test_a_crash_signal_is_the_death_of_the_engine() -> None:
     assert "signal 11" in failure.message
 
 
+@pytest.mark.parametrize(
+    ("log", "end"),
+    [
+        (b"RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): "
+         b"{'EngineCore': -4}\n", ExitInfo(code=1)),
+        (b"(EngineCore pid=1) ERROR 11-27 21:18:27 [multiproc_executor.py:315] Worker proc VllmWorker-0 died "
+         b"unexpectedly (exit code: -4), shutting down executor.\n", ExitInfo(code=1)),
+        (b"", ExitInfo(signal=4)),
+        (b"", ExitInfo(code=132)),
+    ],
+)
+def test_an_instruction_that_the_processor_lacks_is_the_images_fault(log: bytes, end: ExitInfo) -> None:
+    reader = LogReader()
+    reader.feed(log, 1.0)
+    failure = reader.failure(end)
+    assert failure is not None
+    assert failure.reason is Reason.ENGINE_CORE_DIED
+    assert "does not suit the node's processor" in failure.message
+    assert "spec.engine.image" in failure.remedy
+
+
 @pytest.mark.parametrize("code", [0, 1, 7])
 def test_an_exit_without_a_word_is_unknown_with_its_code(code: int) -> None:
     failure = LogReader().failure(ExitInfo(code=code))

@@ -5,6 +5,7 @@ Records; `phases` and `enginefacts` read those of a start, `evidence` picks the 
 decides.
 """
 
+import signal
 from dataclasses import dataclass, replace
 
 from deepseekserve.agent.causes import ENGINE_PROCESS, Cause, Causes
@@ -152,9 +153,9 @@ class LogReader:
             reason = Reason.ENGINE_CORE_DIED        # killed, and the cgroup says: not for memory
         return self._failure(reason, cause)
 
-    def explain(self, reason: Reason, message: str | None = None) -> Failure:
-        """Make the Failure for a `reason` that somebody else has found."""
-        advice = advise(Case(reason, {}, self._facts, self.phase))
+    def explain(self, reason: Reason, message: str | None = None, text: str = "") -> Failure:
+        """Make the Failure for a `reason` that somebody else has found, in `text`."""
+        advice = advise(Case(reason, {}, self._facts, self.phase, text))
         return _failure(reason, advice if message is None else replace(advice, message=message), self._last_lines())
 
     def _scan(self, whole: bytes, now: float) -> None:
@@ -205,6 +206,8 @@ class LogReader:
         number = end.signal if end.signal is not None else end.code - 128 if end.code and end.code > 128 else None
         if number in (2, 15):
             return self.explain(Reason.TERMINATED)
+        if number == signal.SIGILL:
+            return self.explain(Reason.ENGINE_CORE_DIED, text="SIGILL")
         if number is not None:
             reason = Reason.UNKNOWN if number == 9 else Reason.ENGINE_CORE_DIED
             message = f"The engine's main process was killed by signal {number}; the log does not say why."

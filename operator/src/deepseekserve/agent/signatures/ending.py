@@ -1,5 +1,7 @@
 """How a process ends without saying why: wrappers around another process's error, signals, and echoes of a death."""
 
+import re
+
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Signature, Weight
 from deepseekserve.agent.signatures.words import shorten
@@ -48,6 +50,8 @@ SIGNATURES = (
         "fail-sigkill-worker.log", weight=Weight.ECHO),
 )
 
+_ILLEGAL_INSTRUCTION = re.compile(r"[Ii]llegal instruction|SIGILL|': -4\b|\bexit ?code:?(?: of)? ?(?:-4|132)\b")
+
 
 def _terminated(_: Case) -> Advice:
     return Advice(
@@ -56,6 +60,12 @@ def _terminated(_: Case) -> Advice:
 
 
 def _died(case: Case) -> Advice:
+    if _ILLEGAL_INSTRUCTION.search(case.text):
+        return Advice(
+            "The engine's image does not suit the node's processor: a process ended at an instruction that the "
+            "processor does not have, or that the kernel does not allow (SIGILL).",
+            "Set spec.engine.image to an image that is built for this processor, or choose other nodes with "
+            "spec.scheduling.nodeSelector.")
     error = shorten(case.word("error"))
     return Advice(
         f"A process of the engine died{': ' + error if error else ', and its log does not say why.'}",
