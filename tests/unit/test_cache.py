@@ -121,3 +121,16 @@ def test_resources_are_counted_by_phase() -> None:
     )
     assert filled.phases() == {"Serving": 2, "Unknown": 1}
     assert set(filled.serves()) == {TINY, Key("demo", "big"), Key("demo", "new")}
+
+
+def test_those_that_nobody_has_looked_at_since_they_were_made_or_edited_come_first() -> None:
+    things = [
+        thing("settled", 1, of="", status={"observedGeneration": 2}),
+        thing("edited", 2, of="", status={"observedGeneration": 1}),
+        thing("old", 3, of="", status={"observedGeneration": 2}),
+        thing("made", 4, of=""),
+    ]
+    for item in things:
+        item["metadata"]["generation"] = 2
+    found = [key.name for key in cache(*things, kind=SERVES).serves()]
+    assert (set(found[:2]), set(found[2:])) == ({"edited", "made"}, {"settled", "old"})

@@ -21,6 +21,7 @@ class Entry(NamedTuple):
     uid: str
     version: int
     phase: str | None             # that a status shows
+    behind: bool                  # the status does not speak of the spec as it stands
     body: str                     # JSON
 
     def read(self) -> Object:
@@ -42,8 +43,9 @@ class Cache:
         return self.child(SERVES, key, key.name)
 
     def serves(self) -> Iterator[Key]:
-        """Keys of all DeepSeekServes."""
-        yield from [*self._objects.get(SERVES, {})]
+        """Keys of all DeepSeekServes: first those that were made or edited since the last look at them."""
+        owned = self._objects.get(SERVES, {})
+        yield from sorted(owned, key=lambda key: not any(entry.behind for entry in owned[key].values()))
 
     def child(self, kind: Kind, owner: Key, name: str) -> Object | None:
         """One object that belongs to a DeepSeekServe."""
@@ -121,8 +123,10 @@ def _owner_of(kind: Kind, obj: Object) -> Key | None:
 def _entry_of(obj: Object) -> Entry:
     """Without managedFields: half of the object's size, read by nobody here."""
     metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    status = obj.get("status") or {}
+    behind = status.get("observedGeneration") != metadata.get("generation")
     body = json.dumps({**obj, "metadata": metadata}, separators=(",", ":"))
-    return Entry(metadata["uid"], _version(obj), (obj.get("status") or {}).get("phase"), body)
+    return Entry(metadata["uid"], _version(obj), status.get("phase"), behind, body)
 
 
 def _version(obj: Object) -> int:
