@@ -83,9 +83,12 @@ bench: venv tools ## A quarter of an hour on an idle machine; writes docs/perfor
 	@$(RUN)/python -m tests.bench
 
 ##@ Build
-.PHONY: crds tools images requirements
+.PHONY: crds handbook tools images requirements
 crds: venv ## Write crds/, the chart's copy and docs/reference.md from api.py
 	@$(RUN)/python -m deepseekserve.crd --write .
+
+handbook: venv ## Write docs/diagnosis.md: every failure reason with an example, from the diagnosis itself
+	@$(RUN)/python -m tests.handbook
 
 tools: ## Build Kubernetes, CoreDNS and Helm from Go modules into the cache
 	@$(PYTHON) -m tests.cluster tools

@@ -114,7 +114,7 @@ def test_memory_is_said_in_a_fitting_unit(value: float | None, said: str) -> Non
     assert gib(value) == said
 
 
-@pytest.mark.parametrize(("value", "said"), [(0.02, "21Mi"), (1.0, "1024Mi"), (4.1, "5Gi")])
+@pytest.mark.parametrize(("value", "said"), [(0.02, "21Mi"), (1.0, "1Gi"), (1.2, "1229Mi"), (4.1, "5Gi")])
 def test_a_quantity_is_rounded_up(value: float, said: str) -> None:
     assert quantity(value) == said
 

@@ -1,0 +1,154 @@
+"""Writes docs/diagnosis.md: every failure reason, with a real example of what a status says of it.
+
+`make handbook`. Each example goes through the diagnosis itself when the page is made: the engine's from the recorded
+logs and from tests/logs/wordings.tsv, Kubernetes' from the pods in tests/unit/data/seen. Nothing on the page can
+promise what the code does not say.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from deepseekserve.agent.diagnose import diagnose as diagnose_log
+from deepseekserve.agent.reasons import REASONS, Reason
+from deepseekserve.agent.signatures import TABLE, Fix
+from deepseekserve.diagnose import diagnose as diagnose_facts
+from deepseekserve.facts import Facts, Finding, Trouble, parse_refusal
+from tests.logs import recorder
+from tests.logs.test_wordings import WORDINGS
+from tests.unit.seen import HASH, deployment, facts, pod
+
+PAGE = Path(__file__).parents[1] / "docs" / "diagnosis.md"
+EXAMPLES = 2
+LINE_CHARS = 300
+
+INTRODUCTION = """\
+<!-- Made by `make handbook` from the diagnosis itself; do not edit. -->
+# Why it does not serve
+
+`kubectl get dss` shows the reason in one word, `kubectl describe dss NAME` the message, the remedy and the decisive
+lines (`status.failure`). This page has a section for each reason: when it is given, an example, and the next step.
+
+Where the log's own numbers allow it, `status.failure.fixes` holds the edit as data, `{field, value, why}`:
+
+```sh
+kubectl get dss NAME -o jsonpath='{.status.failure.fixes}'
+```
+
+A reason is *permanent* when only an edit of the spec can help. Where no earlier revision serves, the operator then
+gives the start three restarts, frees the GPU and sets `Stalled=True`, until the spec is edited. Every other reason can
+pass without an edit, when a file, a Secret or the cluster is mended: the start is tried again.
+
+## How the cause is found
+
+The decisive line is almost never the last: several processes write at once, ranks repeat an error, exceptions wrap
+exceptions, and the log ends with wrappers (`Engine core initialization failed. See root cause above`).
+
+1. Every error in the log, with its traceback, is one candidate. Its wording gives it a weight: it explains the
+   failure; it explains it unless something better does; it only says that something was killed or refused; it says
+   that another process died; it is an echo of such a death.
+2. The heaviest wins. Among equals the earliest does: that is the root cause in the process that failed first.
+3. An error that no wording knows weighs as much as "was killed": no wrapper outvotes it. Its first line is then shown
+   under the reason `Unknown`.
+4. A traceback that a program has caught and logged is a suspicion, and is forgotten once the start moves on.
+5. Once the engine serves, only its own words for its death count: nothing that stands in a request's text does.
+6. The kernel's out-of-memory counter of the container is asked too; it wins over "was killed".
+
+What Kubernetes says of the pod (no node, no image, no Secret) comes after what the engine itself says. The same
+diagnosis for any log, without a cluster: `python -m deepseekserve.agent.diagnose engine.log`.
+"""
+
+_SITUATIONS: Mapping[Reason, Callable[[], Facts]] = {
+    Reason.IMAGE_PULL_FAILED: lambda: facts(pod("image-back-off")),
+    Reason.UNSCHEDULABLE: lambda: facts(pod("unschedulable")),
+    Reason.EVICTED: lambda: facts(pod("evicted"), pod("scheduling", name="next")),
+    Reason.QUOTA_EXCEEDED: lambda: facts(refusal=parse_refusal(deployment(), HASH)),
+    Reason.ADMISSION_REFUSED: lambda: facts(refusal=Trouble(
+        "FailedCreate", 'pods "r1-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true')),
+    Reason.CONTAINER_CONFIG_ERROR: lambda: facts(pod("config-error")),
+    Reason.NODE_LOST: lambda: facts(pod("node-lost")),
+    Reason.HOST_OUT_OF_MEMORY: lambda: facts(pod("oom-killed")),
+}
+
+
+class Example(NamedTuple):
+    """One failure as its status shows it."""
+
+    source: str
+    lines: Sequence[str]
+    message: str
+    remedy: str
+    fixes: Sequence[Fix] = ()
+
+
+def page() -> str:
+    """The whole page."""
+    engine = [reason for reason in Reason if any(reason is known.reason for known in TABLE)]
+    rest = [reason for reason in Reason if reason not in engine]
+    parts = [INTRODUCTION, _contents([*engine, *rest]), "## From the engine\n"]
+    parts += [_section(reason) for reason in engine]
+    parts += ["## From the agent, Kubernetes and the operator\n", *(_section(reason) for reason in rest)]
+    return "\n".join(parts)
+
+
+def _contents(reasons: Sequence[Reason]) -> str:
+    return "Reasons: " + ", ".join(f"[{reason.value}](#{reason.value.lower()})" for reason in reasons) + ".\n"
+
+
+def _section(reason: Reason) -> str:
+    info = REASONS[reason]
+    cure = "*Permanent.* " if info.permanent else ""
+    return "\n".join([f"### {reason.value}\n", f"{cure}{info.condition}\n", *map(_shown, _examples(reason))])
+
+
+def _examples(reason: Reason) -> list[Example]:
+    """Recorded logs first, then wordings; of the same message one."""
+    found: dict[str, Example] = {}
+    for example in (*_from_logs(reason), *_from_kubernetes(reason)):
+        found.setdefault(re.sub(r"\d+", "0", example.message), example)
+    return list(found.values())[:EXAMPLES]
+
+
+def _from_logs(reason: Reason) -> Iterator[Example]:
+    logs = [(f"vLLM 0.32, {log}", log.engine_bytes) for log in recorder.CPU_FAILURES if log.cause == reason.value]
+    logs += [(wording.source, wording.text.encode()) for wording in WORDINGS if wording.reason == reason.value]
+    for source, data in logs:
+        told = diagnose_log(io.BytesIO(data))
+        if told["reason"] == reason.value:
+            lines, fixes = told["lines"], told["fixes"]
+            assert isinstance(lines, list)
+            assert isinstance(fixes, list)
+            yield Example(source, lines[-1:], str(told["message"]), str(told["remedy"]), [Fix(**fix) for fix in fixes])
+
+
+def _from_kubernetes(reason: Reason) -> Iterator[Example]:
+    if reason in _SITUATIONS:
+        found = diagnose_facts(_SITUATIONS[reason]())
+        assert isinstance(found, Finding)
+        assert found.reason is reason
+        yield Example("Kubernetes", (), found.message, found.remedy)
+
+
+def _shown(example: Example) -> str:
+    line = "".join(f"> `{text[:LINE_CHARS].replace('`', chr(39))}`\n>\n" for text in example.lines)
+    fixes = "".join(f"\n* fix: `{fix.field}: {fix.value}` ({_plain(fix.why)})" for fix in example.fixes)
+    return (
+        f"Example ({_plain(example.source)}):\n\n{line}> {_plain(example.message)}\n\n"
+        f"* next step: {_plain(example.remedy)}{fixes}\n"
+    )
+
+
+def _plain(text: str) -> str:
+    """Text in which nothing is taken for Markdown."""
+    return re.sub(r"([*_<>\[\]`#|])", r"\\\1", text)
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""docs/diagnosis.md is what the diagnosis says today, and says something of every reason."""
+
+import re
+
+from deepseekserve.agent.reasons import Reason
+from tests import handbook
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert handbook.PAGE.read_text(encoding="utf-8") == handbook.page(), "make handbook"
+
+
+def test_every_reason_has_its_section_and_a_link_to_it() -> None:
+    text = handbook.PAGE.read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### (\w+)$", text, re.MULTILINE)) == sorted(reason.value for reason in Reason)
+    assert all(f"](#{reason.value.lower()})" in text for reason in Reason)
+
+
+def test_every_reason_that_the_engine_gives_has_an_example() -> None:
+    from_engine, _, _ = handbook.page().partition("## From the agent")
+    sections = from_engine.split("\n### ")[1:]
+    assert [section.splitlines()[0] for section in sections if "Example (" not in section] == []
