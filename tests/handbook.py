@@ -117,10 +117,19 @@ def _from_logs(reason: Reason) -> Iterator[Example]:
     for source, data in logs:
         told = diagnose_log(io.BytesIO(data))
         if told["reason"] == reason.value:
-            lines, fixes = told["lines"], told["fixes"]
-            assert isinstance(lines, list)
-            assert isinstance(fixes, list)
-            yield Example(source, lines[-1:], str(told["message"]), str(told["remedy"]), [Fix(**fix) for fix in fixes])
+            assert isinstance(told["lines"], list)
+            assert isinstance(told["fixes"], list)
+            fixes = [Fix(**fix) for fix in told["fixes"]]
+            yield Example(
+                source, _decisive(told["lines"], reason), str(told["message"]), str(told["remedy"]), fixes)
+
+
+def _decisive(lines: Sequence[str], reason: Reason) -> Sequence[str]:
+    """Of the lines that the status shows, the one that gave the reason; the last where it is broken over several."""
+    known = [signature for signature in TABLE if signature.reason is reason and not signature.frames]
+    said = [line for line in lines if not line.lstrip().startswith("raise ")]
+    fitting = (line for line in said if any(signature.match(line, "") is not None for signature in known))
+    return [next(fitting, lines[-1])] if lines else []
 
 
 def _from_kubernetes(reason: Reason) -> Iterator[Example]:
