@@ -87,7 +87,7 @@ bench: venv tools ## A quarter of an hour on an idle machine; writes docs/perfor
 crds: venv ## Write crds/, the chart's copy and docs/reference.md from api.py
 	@$(RUN)/python -m deepseekserve.crd --write .
 
-handbook: venv ## Write docs/diagnosis.md: every failure reason with an example, from the diagnosis itself
+handbook: venv ## Write docs/diagnosis.md: every failure reason with examples, from the diagnosis itself
 	@$(RUN)/python -m tests.handbook
 
 tools: ## Build Kubernetes, CoreDNS and Helm from Go modules into the cache

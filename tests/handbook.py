@@ -1,8 +1,8 @@
 """Writes docs/diagnosis.md: every failure reason, with a real example of what a status says of it.
 
 `make handbook`. Each example goes through the diagnosis itself when the page is made: the engine's from the recorded
-logs and from tests/logs/wordings.tsv, Kubernetes' from the pods in tests/unit/data/seen. Nothing on the page can
-promise what the code does not say.
+logs and from tests/logs/wordings.tsv, Kubernetes' from the pods in tests/unit/data/seen. No example
+can promise what the code does not say.
 """
 
 import io
@@ -29,7 +29,8 @@ INTRODUCTION = """\
 # Why it does not serve
 
 `kubectl get dss` shows the reason in one word, `kubectl describe dss NAME` the message, the remedy and the decisive
-lines (`status.failure`). This page has a section for each reason: when it is given, an example, and the next step.
+lines (`status.failure`). This page has a section for each reason: when it is given, an example where it comes from a log or a
+pod, and the next step.
 
 Where the log's own numbers allow it, `status.failure.fixes` holds the edit as data, `{field, value, why}`:
 
@@ -37,9 +38,9 @@ Where the log's own numbers allow it, `status.failure.fixes` holds the edit as d
 kubectl get dss NAME -o jsonpath='{.status.failure.fixes}'
 ```
 
-A reason is *permanent* when only an edit of the spec can help. Where no earlier revision serves, the operator then
-gives the start three restarts, frees the GPU and sets `Stalled=True`, until the spec is edited. Every other reason can
-pass without an edit, when a file, a Secret or the cluster is mended: the start is tried again.
+A reason is *permanent* when only an edit of the spec can help. A start that fails of one, with a revision that has
+never served, gets three restarts; then the operator frees the GPU and sets `Stalled=True` until the spec is edited. The
+others can pass without an edit, when a file, a Secret or the cluster is mended: the start is tried again.
 
 ## How the cause is found
 
@@ -54,7 +55,8 @@ exceptions, and the log ends with wrappers (`Engine core initialization failed. 
    under the reason `Unknown`.
 4. A traceback that a program has caught and logged is a suspicion, and is forgotten once the start moves on.
 5. Once the engine serves, only its own words for its death count: nothing that stands in a request's text does.
-6. The kernel's out-of-memory counter of the container is asked too; it wins over "was killed".
+6. The kernel's out-of-memory counter of the container comes before all that: where it has counted, the reason is
+   `HostOutOfMemory`.
 
 What Kubernetes says of the pod (no node, no image, no Secret) comes after what the engine itself says. The same
 diagnosis for any log, without a cluster: `python -m deepseekserve.agent.diagnose engine.log`.
@@ -69,7 +71,15 @@ _SITUATIONS: Mapping[Reason, Callable[[], Facts]] = {
         "FailedCreate", 'pods "r1-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true')),
     Reason.CONTAINER_CONFIG_ERROR: lambda: facts(pod("config-error")),
     Reason.NODE_LOST: lambda: facts(pod("node-lost")),
-    Reason.HOST_OUT_OF_MEMORY: lambda: facts(pod("oom-killed")),
+}
+
+_NEXT_STEPS: Mapping[Reason, str] = {
+    Reason.ENGINE_UNRESPONSIVE: "It is started again. Once needs nothing; if it returns, look at the GPUs.",
+    Reason.INVALID_SPEC: "Edit the spec as the message says; what runs goes on unchanged meanwhile.",
+    Reason.NAME_CONFLICT: "Delete or rename the object that the message names, or take another name.",
+    Reason.SUSPENDED: "Set spec.suspended to false.",
+    Reason.VOLUME_MOUNT_FAILED: "Not given yet: `kubectl describe pod` shows what the kubelet says of the volume.",
+    Reason.DOES_NOT_FIT: "Not given yet.",
 }
 
 
@@ -100,7 +110,14 @@ def _contents(reasons: Sequence[Reason]) -> str:
 def _section(reason: Reason) -> str:
     info = REASONS[reason]
     cure = "*Permanent.* " if info.permanent else ""
-    return "\n".join([f"### {reason.value}\n", f"{cure}{info.condition}\n", *map(_shown, _examples(reason))])
+    parts = [f"### {reason.value}\n", f"{cure}{info.condition}\n", *map(_shown, _examples(reason)), *_alone(reason)]
+    return "\n".join(parts)
+
+
+def _alone(reason: Reason) -> Iterator[str]:
+    """The next step of a reason that no log and no pod shows."""
+    if reason in _NEXT_STEPS:
+        yield f"* next step: {_NEXT_STEPS[reason]}\n"
 
 
 def _examples(reason: Reason) -> list[Example]:

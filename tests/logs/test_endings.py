@@ -95,6 +95,22 @@ def test_an_instruction_that_the_processor_lacks_is_the_images_fault(log: bytes,
     assert "spec.engine.image" in failure.remedy
 
 
+@pytest.mark.parametrize("said", [
+    b"torch.AcceleratorError: CUDA error: an illegal instruction was encountered\n",
+    b"terminate called after throwing an instance of 'c10::Error' what(): CUDA error: an illegal instruction was "
+    b"encountered\n",
+    b"ValueError: logit_bias {'17': -4.5} is out of range\n",
+])
+@pytest.mark.parametrize("before", [b"", SERVING])
+def test_a_gpus_illegal_instruction_or_a_number_is_not_the_processors(said: bytes, before: bytes) -> None:
+    reader = LogReader()
+    reader.feed(before + b"(EngineCore pid=2) ERROR 11-21 21:44:46 [core.py:1512] EngineCore encountered a fatal error."
+                b"\n" + said, 1.0)
+    failure = reader.failure(ExitInfo(code=1))
+    assert failure is not None
+    assert "processor" not in failure.message
+
+
 @pytest.mark.parametrize("code", [0, 1, 7])
 def test_an_exit_without_a_word_is_unknown_with_its_code(code: int) -> None:
     failure = LogReader().failure(ExitInfo(code=code))

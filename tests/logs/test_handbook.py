@@ -16,7 +16,8 @@ def test_every_reason_has_its_section_and_a_link_to_it() -> None:
     assert all(f"](#{reason.value.lower()})" in text for reason in Reason)
 
 
-def test_every_reason_that_the_engine_gives_has_an_example() -> None:
-    from_engine, _, _ = handbook.page().partition("## From the agent")
-    sections = from_engine.split("\n### ")[1:]
-    assert [section.splitlines()[0] for section in sections if "Example (" not in section] == []
+def test_every_reason_has_a_next_step_and_the_engines_have_an_example() -> None:
+    sections = handbook.page().split("\n### ")[1:]
+    assert [section.splitlines()[0] for section in sections if "* next step: " not in section] == []
+    from_engine = handbook.page().partition("## From the agent")[0].split("\n### ")[1:]
+    assert [section.splitlines()[0] for section in from_engine if "Example (" not in section] == []

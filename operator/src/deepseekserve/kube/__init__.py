@@ -9,7 +9,6 @@ from deepseekserve.kube.errors import (
     BadRequest,
     Conflict,
     Forbidden,
-    Gone,
     Invalid,
     KubeError,
     NamespaceTerminating,
@@ -17,9 +16,9 @@ from deepseekserve.kube.errors import (
     TooManyRequests,
     Unreachable,
 )
-from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
+from deepseekserve.kube.kinds import Key, Kind, Object, key_of
 
 __all__ = [
-    "AlreadyExists", "BadRequest", "Conflict", "Forbidden", "Gone", "Invalid", "Key", "Kind", "Kube", "KubeError",
-    "Listing", "NamespaceTerminating", "NotFound", "Object", "TooManyRequests", "Unreachable", "connect", "key_of",
+    "AlreadyExists", "BadRequest", "Conflict", "Forbidden", "Invalid", "Key", "Kind", "Kube", "KubeError",
+    "NamespaceTerminating", "NotFound", "Object", "TooManyRequests", "Unreachable", "connect", "key_of",
 ]

@@ -3,6 +3,7 @@
 Only the client library's transport and credentials are used, none of its models.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,11 +18,12 @@ from kubernetes_asyncio.client.configuration import Configuration
 from kubernetes_asyncio.config import ConfigException, load_incluster_config, load_kube_config
 
 from deepseekserve import metrics, names
-from deepseekserve.kube.errors import Forbidden, NotFound, Unreachable, refusal
+from deepseekserve.kube.errors import Forbidden, KubeError, NotFound, Unreachable, may_pass, refusal
 from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of
 
 REQUEST_TIMEOUT_S = 30
 PAGE_SIZE = 100
+PAGE_RETRIES_S = (0.5, 1.0, 2.0)
 READ_BYTES = 2**21           # an object may have 1.5 MiB
 
 JSON = "application/json"
@@ -110,21 +112,28 @@ class Kube:
         As dicts, the objects of a thousand resources take hundreds of MiB: have done with a page before the next one.
         Raises Gone when the token of the next page grew too old.
         """
+        accept = METADATA_LIST if kind.metadata_only else JSON
         for namespace in self._namespaces or (None,):
-            token = ""
+            query: dict[str, str | int] = {"limit": PAGE_SIZE} | ({"labelSelector": selector} if selector else {})
             while True:
-                page = await self._page(kind, namespace, selector, token)
-                yield Listing(page.get("items") or [], page["metadata"]["resourceVersion"])
+                page = await self._page(Request("list", "GET", kind.path(namespace), query, accept=accept))
                 token = page["metadata"].get("continue", "")
+                yield Listing(page.get("items") or [], page["metadata"]["resourceVersion"])
+                del page
                 if not token:
                     break
+                query = {**query, "continue": token}
 
-    async def _page(self, kind: Kind, namespace: str | None, selector: str, token: str) -> Object:
-        query: dict[str, str | int] = {"limit": PAGE_SIZE}
-        query |= {"labelSelector": selector} if selector else {}
-        query |= {"continue": token} if token else {}
-        accept = METADATA_LIST if kind.metadata_only else JSON
-        return await self._send(Request("list", "GET", kind.path(namespace), query, accept=accept))
+    async def _page(self, request: Request) -> Object:
+        """One page. Of a list that has begun it is asked for again, so that a passing error does not cost the rest."""
+        for pause_s in PAGE_RETRIES_S if "continue" in (request.query or {}) else ():
+            try:
+                return await self._send(request)
+            except KubeError as error:
+                if not may_pass(error):
+                    raise
+                await asyncio.sleep(max(pause_s, error.retry_after_s or 0))
+        return await self._send(request)
 
     async def create(self, kind: Kind, obj: Object) -> Object:
         """POST: raises AlreadyExists, and so never touches what is already there."""

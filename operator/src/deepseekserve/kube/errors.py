@@ -72,6 +72,11 @@ class TooManyRequests(Refused):
     """The API server asks for patience (429)."""
 
 
+def may_pass(error: KubeError) -> bool:
+    """Tell whether the same request may work in a moment: no answer, a request for patience, an error of the server."""
+    return isinstance(error, Unreachable | TooManyRequests) or (isinstance(error, Refused) and error.code >= 500)
+
+
 _UNTYPED = "failed to create typed patch object"          # Kubernetes 1.34 calls it an internal error
 
 _BY_CODE: Mapping[int, type[Refused]] = {

@@ -85,7 +85,7 @@ class Cache:
     def sweep(self, kind: Kind, listed: Container[Key], as_of: int) -> None:
         """After a list of everything has been put, forget what it lacks and is not younger than the list.
 
-        The deletions before that version are forgotten too: no list, and no answer, can bring their objects back.
+        Deletions before that version are forgotten too: no list from now on shows their objects.
         """
         graves = self._graves.pop(kind, {})
         self._graves[kind] = {uid: version for uid, version in graves.items() if version > as_of}

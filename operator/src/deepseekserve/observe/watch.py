@@ -61,6 +61,7 @@ class Watch:
                 self._cache.put(kind, obj)
                 listed.add(key_of(obj))
             versions.append(version_number(page.version))
+            del page
         self._cache.sweep(kind, listed, as_of=min(versions))
 
     async def prime(self) -> None:

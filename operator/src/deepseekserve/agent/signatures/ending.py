@@ -50,7 +50,10 @@ SIGNATURES = (
         "fail-sigkill-worker.log", weight=Weight.ECHO),
 )
 
-_ILLEGAL_INSTRUCTION = re.compile(r"[Ii]llegal instruction|SIGILL|': -4\b|\bexit ?code:?(?: of)? ?(?:-4|132)\b")
+# Of a process; a GPU's illegal instruction is another matter.
+_ILLEGAL_INSTRUCTION = re.compile(
+    r"^(?:Fatal Python error: |\S+: line \d+: +\d+ )?Illegal instruction|^SIGILL$|died with <Signals\.SIGILL"
+    r"|Failed core proc\(s\): \{[^}]*': -4[,}]|died unexpectedly \(exit code: -4\)")
 
 
 def _terminated(_: Case) -> Advice:
