@@ -29,8 +29,8 @@ INTRODUCTION = """\
 # Why it does not serve
 
 `kubectl get dss` shows the reason in one word, `kubectl describe dss NAME` the message, the remedy and the decisive
-lines (`status.failure`). This page has a section for each reason: when it is given, an example where it comes from a log or a
-pod, and the next step.
+lines (`status.failure`). This page has a section for each reason: when it is given, an example where it comes from a
+log or a pod, and the next step.
 
 Where the log's own numbers allow it, `status.failure.fixes` holds the edit as data, `{field, value, why}`:
 
