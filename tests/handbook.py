@@ -8,6 +8,7 @@ can promise what the code does not say.
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,9 +124,11 @@ def _alone(reason: Reason) -> Iterator[str]:
 def _examples(reason: Reason) -> list[Example]:
     """Recorded logs first, then wordings; of the same message one."""
     found: dict[str, Example] = {}
-    for example in (*_from_logs(reason), *_from_kubernetes(reason)):
+    for example in chain(_from_logs(reason), _from_kubernetes(reason)):
         found.setdefault(re.sub(r"\d+", "0", example.message), example)
-    return list(found.values())[:EXAMPLES]
+        if len(found) == EXAMPLES:
+            break
+    return list(found.values())
 
 
 def _from_logs(reason: Reason) -> Iterator[Example]:

@@ -20,7 +20,7 @@ def gib(value: float | None) -> str:
 
 def quantity(value_gib: float) -> str:
     """Kubernetes quantity of at least `value_gib`: whole Gi where it is one or from 4 GiB on, else whole Mi."""
-    if value_gib >= 4 or (value_gib >= 1 and value_gib == int(value_gib)):
+    if value_gib >= 4 or value_gib in (1, 2, 3):
         return f"{math.ceil(value_gib)}Gi"
     return f"{math.ceil(value_gib * 1024)}Mi"
 
