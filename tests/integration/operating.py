@@ -78,6 +78,13 @@ class Operator:
         eventually(lambda: self.answers("/readyz") or self.has_ended(), "the operator's probes", 60)
         assert not self.has_ended(), self.says()
 
+    def go_through(self, url: str) -> None:
+        """Let it reach the API server at another address; only for one with a kubeconfig of its own."""
+        config = json.loads(self.kubectl.kubeconfig.read_text())
+        for cluster in config["clusters"]:
+            cluster["cluster"]["server"] = url
+        self.kubectl.kubeconfig.write_text(json.dumps(config))
+
     def answers(self, path: str) -> str:
         """The body of a page of its HTTP server; empty while there is none."""
         with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:

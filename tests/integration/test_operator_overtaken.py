@@ -27,8 +27,10 @@ from deepseekserve.kube.kinds import SERVICES
 from deepseekserve.leader import Lease
 
 async def late(namespace):
-    async with connect() as kube:
-        await Lease(kube, namespace=namespace, identity="operator-1", seconds=1).acquire()
+    async with connect() as kube, connect() as leases:
+        lease = Lease(leases, namespace=namespace, identity="operator-1", seconds=1)
+        kube.fence(lease.check)
+        await lease.acquire()
         await asyncio.sleep(1)
         metadata = {"name": "late", "namespace": namespace}
         await kube.create(SERVICES, {"metadata": metadata, "spec": {"ports": [{"port": 80}]}})

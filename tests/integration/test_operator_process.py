@@ -1,10 +1,12 @@
 """The operator as a process: killed at any instruction, started again, standing by, losing its lease, ending."""
 
+import json
 import random
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,6 +14,7 @@ from deepseekserve import names
 from tests.cluster.controlplane import ControlPlane
 from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
 from tests.lab.kubectl import Kubectl, Object
+from tests.lab.relay import relayed
 from tests.lab.watch import Watch, is_true
 
 KINDS = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,controllerrevisions"
@@ -51,6 +54,12 @@ def looked_at(operator: Operator, number: int) -> None:
 
 def written(operator: Operator) -> float:
     return sum(operator.count("deepseekserve_kube_requests_total", verb=verb) for verb in WRITES)
+
+
+def renewal(kubectl: Kubectl) -> str:
+    lease = kubectl.get(*LEASE.split("/"))
+    assert lease
+    return str(lease["spec"]["renewTime"])
 
 
 # Killed
@@ -202,6 +211,18 @@ def test_an_api_server_that_goes_away_ends_it_before_its_lease_does(tmp_path: Pa
             assert "leadership lost" in operator.says()
         finally:
             operator.kill()
+
+
+def test_it_outlives_connections_that_went_dead(operator: Operator, kubectl_here: Kubectl) -> None:
+    url = urlsplit(json.loads(operator.kubectl("config", "view", "-o", "json"))["clusters"][0]["cluster"]["server"])
+    with relayed(str(url.hostname), url.port or 0) as relay:
+        operator.go_through(f"https://127.0.0.1:{relay.server_address[1]}")
+        started(operator)
+        relay.forget()
+        eventually(lambda: "cannot renew the lease" in operator.says(), "a renewal is given up")
+        renewed_at = renewal(kubectl_here)
+        eventually(lambda: renewal(kubectl_here) != renewed_at, "the lease is renewed")
+        assert not operator.has_ended()
 
 
 def test_a_setting_that_cannot_be_used_is_named(operator: Operator) -> None:

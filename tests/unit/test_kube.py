@@ -10,7 +10,7 @@ from kubernetes_asyncio.client.api_client import ApiClient
 from kubernetes_asyncio.client.configuration import Configuration
 
 from deepseekserve.kube import Key, Kube, KubeError, TooManyRequests
-from deepseekserve.kube.kinds import LEASES, SERVICES
+from deepseekserve.kube.kinds import SERVICES
 from tests.ports import HOST, free_port
 
 KEY = Key("default", "tiny")
@@ -40,14 +40,13 @@ async def test_an_api_server_under_load_says_in_a_header_and_not_in_a_status_whe
     assert "Too many requests" in str(caught.value)
 
 
-async def test_a_fence_lets_only_reads_and_leases_pass() -> None:
+async def test_a_fence_lets_only_reads_pass() -> None:
     def shut() -> None:
         raise KubeError("somebody else may be working")
 
     async with answering("{}") as kube:
         kube.fence(shut)
         await kube.get(SERVICES, KEY)
-        await kube.replace(LEASES, SERVICE)
         with pytest.raises(KubeError, match="somebody else"):
             await kube.create(SERVICES, SERVICE)
         with pytest.raises(KubeError, match="somebody else"):

@@ -74,8 +74,9 @@ async def run(chosen: Settings) -> int:
     asyncio.get_running_loop().set_exception_handler(loop_errors)
     _end_on_signals()
     try:
-        async with probes(chosen.http_port), connect() as kube:
-            lease = Lease(kube, namespace=chosen.namespace, identity=chosen.identity, seconds=chosen.lease_seconds)
+        async with probes(chosen.http_port), connect() as leases, connect() as kube:
+            lease = Lease(leases, namespace=chosen.namespace, identity=chosen.identity, seconds=chosen.lease_seconds)
+            kube.fence(lease.check)
             await lease.acquire()
             renewal = asyncio.create_task(lease.keep())
             try:

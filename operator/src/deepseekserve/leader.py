@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """The Lease of this deployment of the operator. Holders are judged by our own clock, as client-go does."""
+    """The Lease of this deployment of the operator. Holders are judged by our own clock, as client-go does.
+
+    `kube` should be its own: of a pool that is shared, one dead connection after the other may cost a renewal.
+    """
 
     def __init__(self, kube: Kube, *, namespace: str, identity: str, seconds: int) -> None:
         self._kube = kube
@@ -38,20 +41,22 @@ class Lease:
         log.info("waiting for the lease", extra=fields(lease="/".join(self._key), identity=self._identity))
         while not await self._attempt():
             await asyncio.sleep(RETRY_S)
-        self._kube.fence(self._check)
         metrics.LEADER.set(1)
         log.info("acquired the lease", extra=fields(lease="/".join(self._key), identity=self._identity))
 
     async def keep(self) -> NoReturn:
-        """Renew until cancelled; a lease that is lost, or was not renewed in time, ends the process at once."""
+        """Renew until cancelled; a lease that is lost, or was not renewed in time, ends the process at once.
+
+        A connection may be dead, and the next one work: two whole attempts fit into the time of a lease of 12 s.
+        """
         while True:
             await asyncio.sleep(min(RETRY_S, self._seconds / 3))
             try:
-                await asyncio.wait_for(self._renew(), timeout=self._left_s())
+                await asyncio.wait_for(self._renew(), timeout=min(self._seconds / 5, self._left_s()))
             except (KubeError, TimeoutError) as error:
                 left_s = round(self._left_s(), 1)
                 log.warning("cannot renew the lease", extra=fields(left_s=left_s, error=repr(error)))
-            self._check()
+            self.check()
 
     async def release(self) -> None:
         """Let a standby take over at once; `keep` must have ended."""
@@ -67,7 +72,8 @@ class Lease:
         except KubeError as error:
             log.warning("cannot release the lease", extra=fields(error=str(error)))
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """End the process when the lease was not renewed in time."""
         if self._left_s() <= 0:
             _end("the lease was not renewed in time")
 

@@ -19,7 +19,7 @@ from kubernetes_asyncio.config import ConfigException, load_incluster_config, lo
 
 from deepseekserve import metrics, names
 from deepseekserve.kube.errors import Forbidden, KubeError, NotFound, Unreachable, may_pass, refusal
-from deepseekserve.kube.kinds import LEASES, Key, Kind, Listing, Object, key_of
+from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
 
 REQUEST_TIMEOUT_S = 30
 PAGE_SIZE = 100
@@ -77,13 +77,12 @@ class Kube:
         self._namespaces: tuple[str, ...] = ()
 
     def fence(self, check: Callable[[], None]) -> None:
-        """Call `check` as the last thing before a request that changes more than a Lease leaves this process.
+        """Call `check` as the last thing before a request that changes something leaves this process.
 
         A process that was stopped for a while goes on in the middle of a request, before any timer of it has run.
         """
-        async def before_body(_: object, __: object, sent: aiohttp.TraceRequestChunkSentParams) -> None:
-            if LEASES.root not in sent.url.path:
-                check()
+        async def before_body(*_: object) -> None:
+            check()
 
         trace = aiohttp.TraceConfig()
         trace.on_request_chunk_sent.append(before_body)
