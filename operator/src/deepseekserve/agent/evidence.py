@@ -150,6 +150,8 @@ class Evidence:
         return None
 
     def _is_statement(self, text: str) -> bool:
+        if "%|" in text or "% Completed |" in text or text.startswith(("    ", '  File "')):
+            return False                # a bar, a frame: many, and the search below is dear
         return not _NOISE.search(text) and self._statement.search(text, 0, _STATEMENT_CHARS) is not None
 
     def _found(self, state: _Open, record: Record, text: str, line: int, *, traced: bool = False) -> Finding:

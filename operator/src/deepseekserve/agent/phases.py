@@ -6,6 +6,7 @@ Fed by `diagnosis.LogReader`. `MARKS` is the whole knowledge: which words of the
 import re
 from dataclasses import dataclass, field
 
+from deepseekserve.agent.interest import any_of
 from deepseekserve.agent.logtext import QUIET, Record
 from deepseekserve.agent.reasons import ENGINE_PHASES, Phase
 
@@ -84,6 +85,8 @@ LATE: tuple[tuple[str, int], ...] = (
     ("Started server process", 98),
 )
 
+_MARKED = re.compile(any_of([words.encode() for words in (*(m.words for m in MARKS), *(w for w, _ in LATE))]).decode())
+
 # A progress bar of tqdm, with or without blocks: `label:  33% Completed | 1/3 [00:02<00:05`.
 BAR = re.compile(
     r"(?P<label>[^\r\n%|\[\]]{0,120}?):? +(?P<percent>\d{1,3})%(?: Completed \||\|[^|]{0,40}\||) *"
@@ -117,14 +120,17 @@ class Phases:
 
     def see(self, record: Record, now: float) -> None:
         """Take one line into account; outside any logger only if it begins with the words (source code quotes them)."""
-        text, quiet = record.text, record.level in QUIET
+        if _MARKED.search(record.text):
+            self._see_marks(record.text, now, quiet=record.level in QUIET)
+        self.see_bar(record.text, now)
+
+    def _see_marks(self, text: str, now: float, *, quiet: bool) -> None:
         for mark in MARKS:
             if mark.words in text and (quiet or text.startswith(mark.words)):
                 self._mark(mark, text, now)
         for words, percent in LATE:
             if quiet and words in text:
                 self._raise_percent(percent)
-        self.see_bar(text, now)
 
     def see_bar(self, text: str, now: float) -> None:
         """Take the last progress bar of `text` into account; the line may still be unfinished."""
