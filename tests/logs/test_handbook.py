@@ -3,6 +3,7 @@
 import re
 
 from deepseekserve.agent.reasons import Reason
+from deepseekserve.status.failure import HANDBOOK
 from tests import handbook
 
 
@@ -14,6 +15,10 @@ def test_every_reason_has_its_section_and_a_link_to_it() -> None:
     text = handbook.PAGE.read_text(encoding="utf-8")
     assert sorted(re.findall(r"^### (\w+)$", text, re.MULTILINE)) == sorted(reason.value for reason in Reason)
     assert all(f"](#{reason.value.lower()})" in text for reason in Reason)
+
+
+def test_the_status_links_to_the_page() -> None:
+    assert handbook.PAGE.parents[1] / HANDBOOK == handbook.PAGE
 
 
 def test_every_reason_has_a_next_step_and_the_engines_have_an_example() -> None:

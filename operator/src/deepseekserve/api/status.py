@@ -137,6 +137,8 @@ class Failure(StatusGroup):
     """What to do about it."""
     fixes: Annotated[list[Fix], Cut(16)] = Field(default=[])
     """Edits of the spec that would work, when they can be computed."""
+    documentation: Word | None = None
+    """The reason's section in the project's handbook."""
     pod: Word | None = None
     """The pod that failed."""
     at: Moment | None = None

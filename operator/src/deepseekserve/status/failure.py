@@ -12,6 +12,7 @@ from deepseekserve.facts.moments import rfc3339
 from deepseekserve.status.subject import Subject
 
 RESTARTS_BEFORE_HALT = 3
+HANDBOOK = "docs/diagnosis.md"           # in the project; its headings are the reasons
 SCALED_TO_ZERO = "ScaledToZero"          # reason of Reconciling=False: how a halt is remembered
 _HALT_NOTE = " It was scaled to zero after 3 restarts; any edit of the spec starts it again."
 _LONGEST_MESSAGE = 4096                  # of status.failure.message
@@ -92,6 +93,7 @@ def _written(finding: Finding, previous: Status, facts: Facts) -> Failure:
         message=_sentence(finding.message),
         remedy=finding.remedy,
         fixes=[Fix(field=fix.field, value=fix.value, why=fix.why) for fix in finding.fixes],
+        documentation=f"{HANDBOOK}#{finding.reason.value.lower()}",
         pod=finding.pod or None,
         at=finding.at or (last.at if last and same else None) or rfc3339(facts.now),
         log_excerpt=finding.log_excerpt or None,
