@@ -24,7 +24,7 @@ def diagnose(log: BinaryIO) -> dict[str, object]:
         "reason": failure.reason.value if failure else None,
         "message": failure.message if failure else None,
         "remedy": failure.remedy if failure else None,
-        "fixes": [vars(fix) for fix in failure.fixes] if failure else [],
+        "fixes": [fix.to_json() for fix in failure.fixes] if failure else [],
         "phase": reader.phase.value,
         "percent": reader.percent,
         "facts": reader.facts,

@@ -94,7 +94,7 @@ def _failure(failure: Failure, standing: Standing) -> dict[str, object]:
         "reason": failure.reason.value,
         "message": failure.message,
         "remedy": failure.remedy,
-        "fixes": [vars(fix) for fix in failure.fixes],
+        "fixes": [fix.to_json() for fix in failure.fixes],
         "at": rfc3339(standing.failed_at or standing.phase_since),
         "logExcerpt": "\n".join(failure.lines)[:_EXCERPT_CHARS],
     }

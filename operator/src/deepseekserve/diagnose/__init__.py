@@ -4,8 +4,9 @@ Pure; stands between observe and status. An ordered list of small checks, the fi
 engine itself says comes before what Kubernetes says of its pod. `progress` tells how far a start has come.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from deepseekserve.diagnose.arguments import whole
 from deepseekserve.diagnose.engine import engine_ended, engine_reports_failure
 from deepseekserve.diagnose.kubernetes import (
     GRACE_S,
@@ -35,6 +36,6 @@ CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
 )
 
 
-def diagnose(facts: Facts) -> Finding | None:
-    """The finding of the first check that has one."""
-    return next((finding for check in CHECKS if (finding := check(facts))), None)
+def diagnose(facts: Facts, extra_args: Sequence[str] = ()) -> Finding | None:
+    """The finding of the first check that has one; `extra_args` are spec.engine.extraArgs, for its fixes."""
+    return next((whole(finding, extra_args) for check in CHECKS if (finding := check(facts))), None)

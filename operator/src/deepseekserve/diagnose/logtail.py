@@ -20,6 +20,6 @@ def read_tail(ended: Ended) -> Finding:
         reason=failure.reason,
         message=failure.message,
         remedy=failure.remedy,
-        fixes=tuple(Fix(field=fix.field, value=fix.value, why=fix.why) for fix in failure.fixes),
+        fixes=tuple(Fix(**vars(fix)) for fix in failure.fixes),
         log_excerpt="\n".join(failure.lines),
     )

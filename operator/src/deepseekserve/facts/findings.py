@@ -10,11 +10,12 @@ from deepseekserve.agent.reasons import Reason
 
 @dataclass(frozen=True)
 class Fix:
-    """A change of one field that would help, and why."""
+    """A change of one field that would help, and why; of a list only the entry `instead_of`, where it has one."""
 
     field: str
     value: str
     why: str
+    instead_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def _failure(raw: object) -> Finding | None:
 
 
 def _fix(raw: Mapping[str, Any]) -> Fix:
-    return Fix(field=_text(raw.get("field")), value=_text(raw.get("value")), why=_text(raw.get("why")))
+    return Fix(*(_text(raw.get(key)) for key in ("field", "value", "why", "insteadOf")))
 
 
 def _member(enum: type[E], value: object) -> E | None:

@@ -47,16 +47,16 @@ class Reconciler:
             return await self._tell_invalid(raw, previous, error)
         subject = _subject(serve, current.name)
         facts = await observe(self.cache, self.agents, key, current.hash, datetime.now(UTC))
-        replicas = wanted_replicas(subject, previous)
+        replicas, extra_args = wanted_replicas(subject, previous), serve.spec.engine.extra_args
         first_less = makes_room(subject, previous, facts)
         manifests = self.revisions.manifests(serve, current, replicas, first_less=first_less)
         try:
             outcome = await apply(self.kube, self.cache, raw, manifests)
         except KubeError as error:          # the queue tries again, at longer and longer intervals
-            status = decide(subject, previous, facts, diagnose(facts), obstacle=str(error))
+            status = decide(subject, previous, facts, diagnose(facts, extra_args), obstacle=str(error))
             await self._tell(raw, previous, status, facts)
             raise
-        status = decide(subject, previous, facts, outcome.trouble or diagnose(facts))
+        status = decide(subject, previous, facts, outcome.trouble or diagnose(facts, extra_args))
         await self._tell(raw, previous, status, facts)
         if outcome.complete:
             await self.revisions.mark_good(serve, status)

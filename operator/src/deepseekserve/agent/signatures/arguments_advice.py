@@ -1,6 +1,7 @@
 """What to do about refused arguments, devices, ports and paths: which field to edit, and how."""
 
 import re
+from collections.abc import Iterator
 
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
@@ -9,17 +10,23 @@ from deepseekserve.agent.signatures.words import shorten
 
 # Flags that the operator sets from a field: the field is what a user has to change.
 _FIELDS = {
-    "dtype": "dtype", "quantization": "quantization", "max-model-len": "maxModelLen",
-    "gpu-memory-utilization": "memoryUtilizationPercent", "kv-cache-memory-bytes": "kvCacheMemory",
-    "kv-cache-dtype": "kvCacheDtype", "max-num-seqs": "maxNumSeqs", "max-num-batched-tokens": "maxNumBatchedTokens",
-    "enforce-eager": "enforceEager",
+    "dtype": "engine.dtype", "quantization": "engine.quantization", "max-model-len": "engine.maxModelLen",
+    "gpu-memory-utilization": "engine.memoryUtilizationPercent", "kv-cache-memory-bytes": "engine.kvCacheMemory",
+    "kv-cache-dtype": "engine.kvCacheDtype", "max-num-seqs": "engine.maxNumSeqs",
+    "max-num-batched-tokens": "engine.maxNumBatchedTokens", "enforce-eager": "engine.enforceEager",
+    "enable-prefix-caching": "engine.prefixCaching", "tensor-parallel-size": "resources.parallelism.tensor",
+    "pipeline-parallel-size": "resources.parallelism.pipeline", "served-model-name": "model.servedNames",
+    "trust-remote-code": "model.trustRemoteCode", "api-key": "access.apiKeySecretRef",
 }
 _EXTRA = "spec.engine.extraArgs"
+_FEW_TOKENS = re.compile(
+    r"max_num_batched_tokens \(\d+\) (?:is smaller than|must be (?:greater|larger) than or equal to) "
+    r"max_(?:model_len|num_seqs) \((?P<least>\d+)\)")
 
 
 def _field(flag: str) -> str:
     name = re.split(r"[/,]", flag, maxsplit=1)[0].strip().lstrip("-").replace("_", "-")
-    return f"spec.engine.{_FIELDS[name]}" if name in _FIELDS else _EXTRA
+    return f"spec.{_FIELDS[name]}" if name in _FIELDS else _EXTRA
 
 
 def _invalid_argument(case: Case) -> Advice:
@@ -32,11 +39,18 @@ def _invalid_argument(case: Case) -> Advice:
         return Advice(f"The engine has no {kind} parser called {case.word('value')}.", f"Correct {option} in {_EXTRA}.")
     if case.word("cut"):
         return Advice("A flag that takes a value has none.", f"Write it as --flag=value in {_EXTRA}.")
-    complaint = shorten(case.first("complaint", "ambiguous", "required", "why")).strip()
+    return _complaint(shorten(case.first("complaint", "ambiguous", "required", "why")).strip())
+
+
+def _complaint(complaint: str) -> Advice:
     if not complaint:
         return Advice("A file that a flag names (a TLS certificate or key, for example) is not there in the container.",
                       f"Correct the paths in {_EXTRA}, or mount the files.")
-    return Advice(f"The engine refuses its arguments: {complaint}", f"Correct spec.engine, most likely {_EXTRA}.")
+    message = f"The engine refuses its arguments: {complaint}"
+    if few := _FEW_TOKENS.search(complaint):
+        return Advice(message, f"Set spec.engine.maxNumBatchedTokens to {few['least']} or more.",
+                      (Fix("spec.engine.maxNumBatchedTokens", few["least"], "one batch then holds what it must"),))
+    return Advice(message, f"Correct spec.engine, most likely {_EXTRA}.")
 
 
 def _refused_value(case: Case) -> Advice:
@@ -50,14 +64,49 @@ def _refused_value(case: Case) -> Advice:
 
 
 def _unrecognized(text: str) -> Advice:
-    unknown = [word.split("=")[0] for word in text.split() if word.strip("-") and word.startswith("-")][:8]
-    guesses = [(flag, near) for flag in unknown if (near := nearest(flag)) and near != flag]
-    hint = "; ".join(f"instead of {flag} it knows {near}" for flag, near in guesses)
+    unknown = _flags_with_values(text)
+    guesses = {flag: near for flag in unknown if (near := nearest(flag)) and near != flag}
+    hint = "; ".join(f"instead of {flag} it knows {near}" for flag, near in guesses.items())
     listed = ", ".join(unknown) or shorten(text, 60)
+    steps = [_step(flag, guesses.get(flag, "")) for flag in unknown] or [f"remove {listed}"]
     return Advice(
         f"The engine does not know {listed}{' (' + hint + ')' if hint else ''}.",
-        f"Correct {_EXTRA}: {'write ' + guesses[0][1] if guesses else 'remove ' + listed}.",
-        tuple(Fix(_EXTRA, near, f"{flag} is unknown; this is the nearest flag that exists") for flag, near in guesses))
+        f"Correct {_EXTRA}: {'; '.join(steps)}.",
+        tuple(fix for flag, value in unknown.items() for fix in _fixes(flag, value, guesses.get(flag, ""))))
+
+
+def _flags_with_values(text: str) -> dict[str, str]:
+    """The flags of an argument list, each with its value, "" where it has none."""
+    found: dict[str, str] = {}
+    flag = ""
+    for word in text.split()[:32]:
+        if word.startswith("-") and word.strip("-"):
+            flag, _, value = word.partition("=")
+            found[flag] = value
+        elif flag and not found[flag]:
+            found[flag] = word
+    return found
+
+
+def _step(flag: str, near: str) -> str:
+    if not near:
+        return f"remove {flag}"
+    field = _field(near)
+    return f"write {near} for {flag}" if field == _EXTRA else f"remove {flag}, and set {field}"
+
+
+def _fixes(flag: str, value: str, near: str) -> Iterator[Fix]:
+    """Edits in place of one unknown flag: of the list, and of the field that the nearest flag has, if it is a number's.
+
+    A flag with a field must not stand in the list.
+    """
+    field = _field(near) if near else ""
+    kept = near if field == _EXTRA else ""
+    if field not in ("", _EXTRA):
+        if not value.isdigit() or field.endswith("Percent"):        # the flag takes a share of 1
+            return
+        yield Fix(field, value, f"{near} is the nearest flag that exists, and this is its field")
+    yield Fix(_EXTRA, kept, f"{flag} is unknown" + (f"; {kept} is the nearest flag that exists" if kept else ""), flag)
 
 
 def _indivisible(case: Case) -> Advice:
