@@ -39,7 +39,7 @@ def group(kubectl: Kubectl, specs: Mapping[str, Mapping[str, Any]]) -> Iterator[
     """Apply one resource a name, each watched from the beginning; they and their pods are gone at the end."""
     with ExitStack() as stack:
         watches = {name: stack.enter_context(Watch(kubectl, name)) for name in specs}
-        kubectl.apply(*(resource(name, resources=MEMORY, **spec) for name, spec in specs.items()))
+        kubectl.apply(*(resource(name, **{"resources": MEMORY, **spec}) for name, spec in specs.items()))
         try:
             yield watches
         finally:

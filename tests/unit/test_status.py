@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deepseekserve.agent.diagnosis import LogReader
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Status
 from deepseekserve.diagnose import diagnose
@@ -708,6 +709,41 @@ def test_a_missing_chat_template_degrades_an_engine_that_serves() -> None:
     assert condition(silent, "Degraded") == condition(status, "Degraded")
     assert not truths(later(60, pod("ready", report=report("serving")), previous=status))["Degraded"]
     assert not truths(later(60, previous=status))["Degraded"]
+
+
+LESS = [
+    "INFO 01-02 03:04:05 [core.py:1] Auto-fit max_model_len: reduced from 131072 to 30000 to fit in memory",
+    "INFO 01-02 03:04:05 [cache.py:1] Using fp8 data type to store kv cache. It reduces the GPU memory footprint",
+    "INFO 01-02 03:04:05 [awq_marlin.py:1] Detected that the model can run with awq_marlin, however you specified "
+    "quantization=awq explicitly, so forcing awq. Use quantization=awq_marlin for faster inference",
+]
+
+
+def noted(*lines: str) -> dict[str, object]:
+    """What the agent reports of an engine that has written these lines."""
+    reader = LogReader()
+    reader.feed("".join(f"{line}\n" for line in lines).encode(), 0.0)
+    return reader.facts
+
+
+@pytest.mark.parametrize("line", LESS)
+def test_an_engine_that_does_less_than_was_asked_for_is_degraded(line: str) -> None:
+    status = decided(pod("ready", report=report("serving", engine=noted(line))))
+    degraded = condition(status, "Degraded")
+    assert (degraded.status, degraded.reason) == ("True", "LessThanAskedFor")
+    assert status.engine
+    assert [degraded.message] == status.engine.notes
+    silent = later(60, pod("ready"), previous=status)
+    assert condition(silent, "Degraded") == degraded
+
+
+@pytest.mark.parametrize("lines", [
+    ["INFO 01-02 03:04:05 [x.py:1] non-default args: {'kv_cache_dtype': 'fp8'}", LESS[1]],
+    ["INFO 01-02 03:04:05 [x.py:1] Casting torch.float32 to torch.bfloat16."],
+])
+def test_what_was_asked_for_or_costs_nothing_degrades_nothing(lines: list[str]) -> None:
+    status = decided(pod("ready", report=report("serving", engine=noted(*lines))))
+    assert not truths(status)["Degraded"]
 
 
 # What is worth an Event

@@ -30,12 +30,16 @@ _CAST = re.compile(r"Casting torch\.(\w+) to torch\.(\w+)")
 _CPU_SOURCE = re.compile(r"(?:^|/)cpu(?:_\w+)?\.py:")
 _KV_FREE = re.compile(r"Available KV cache memory: ([-\d.]+) GiB")
 
+_FP8_CACHE = "The KV cache is stored as fp8, which nobody asked for and which may cost accuracy."
+_SLOW_KERNEL = ("A faster kernel exists for this checkpoint, but the quantization asked for bars it: set "
+                "spec.engine.quantization to Auto.")
+_REDUCED = "The context was reduced"
+
 # What the engine did although nobody asked, or what costs the user something: words in the log, sentence for the user.
 _NOTES: tuple[tuple[str, str], ...] = (
     ("No chat template provided", "The model has no chat template: chat requests are refused, completions work."),
-    ("Using fp8 data type to store kv cache", "The KV cache is stored as fp8, which may cost accuracy."),
     ("quantization is not fully optimized yet", "This quantization has no fast kernel and may be slower than none."),
-    ("explicitly, so forcing", "A faster kernel exists for this checkpoint, but the quantization asked for bars it."),
+    ("explicitly, so forcing", _SLOW_KERNEL),
     ("Using default MoE config", "No tuned kernels exist for the experts on this GPU: they run slower."),
     ("Falling back to V0", "This engine fell back to its older V0 core."),
     ("Custom allreduce is disabled", "The GPUs have no fast direct link: tensor parallelism is slower."),
@@ -133,9 +137,11 @@ class Facts:
     def _note(self, text: str) -> None:
         if found := _AUTO_FIT.search(text):
             self.known["maxModelLen"] = int(found[2])
-            self._add(f"The context was reduced from {found[1]} to {found[2]} tokens: the KV cache holds no more.")
+            self._add(f"{_REDUCED} from {found[1]} to {found[2]} tokens: the KV cache holds no more.")
         if found := _CAST.search(text):
             self._add(f"The dtype was changed from {found[1]} to {found[2]}.")
+        if "Using fp8 data type to store kv cache" in text and "fp8" not in self.asked.get("kv_cache_dtype", ""):
+            self._add(_FP8_CACHE)
         for words, sentence in _NOTES:
             if words in text:
                 self._add(sentence)
@@ -143,6 +149,11 @@ class Facts:
     def _add(self, note: str) -> None:
         if note not in self.notes and len(self.notes) < _NOTES_LIMIT:
             self.notes.append(note)
+
+
+def is_costly(note: str) -> bool:
+    """Tell whether a note says that the user gets less than was asked for."""
+    return note.startswith((_REDUCED, _FP8_CACHE, _SLOW_KERNEL))
 
 
 def _integer(text: str) -> int:

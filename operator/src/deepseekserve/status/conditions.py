@@ -9,7 +9,7 @@ from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Failure, Startup, Status
 from deepseekserve.facts import Facts
 from deepseekserve.facts.moments import rfc3339
-from deepseekserve.status.engine import DEGRADED_REASON, degradation
+from deepseekserve.status.engine import degradation
 from deepseekserve.status.failure import SCALED_TO_ZERO, needs_edit, serves_fully
 from deepseekserve.status.subject import Subject
 
@@ -128,7 +128,6 @@ def _degraded(case: Case) -> Verdict:
         return Verdict("Degraded", False, "NotServing", "Nothing serves; see the condition Ready.")
     if case.failure:
         return Verdict("Degraded", True, case.failure.reason.value, case.failure.message)
-    note = degradation(case.previous, case.facts)
-    if note:
-        return Verdict("Degraded", True, DEGRADED_REASON, note)
+    if less := degradation(case.previous, case.facts):
+        return Verdict("Degraded", True, *less)
     return Verdict("Degraded", False, "NotDegraded", "What serves is what was asked for, or on its way to it.")

@@ -6,14 +6,16 @@ Pure; part of status. The current revision's word comes first; what was reported
 from collections.abc import Mapping
 from typing import Any
 
+from deepseekserve.agent.enginefacts import is_costly
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.api import EngineStatus, Status
 from deepseekserve.facts import AgentReport, Facts
 from deepseekserve.status.subject import Subject
 
 PLAIN = "None"                # as spec.engine.quantization calls weights that are not quantized
-# The only way in which an engine that serves can be less than what was asked for, as yet.
-DEGRADED_REASON = Reason.TOKENIZER_ERROR.value
+# In which ways an engine that serves can be less than what was asked for.
+NO_CHAT = Reason.TOKENIZER_ERROR.value
+LESS = "LessThanAskedFor"
 
 
 def engine_facts(subject: Subject, previous: Status, facts: Facts) -> EngineStatus | None:
@@ -25,13 +27,22 @@ def engine_facts(subject: Subject, previous: Status, facts: Facts) -> EngineStat
     return previous.engine if is_same or facts.ready else None
 
 
-def degradation(previous: Status, facts: Facts) -> str:
-    """Why a serving engine is not all that was asked for; empty when it is. Without a report, what was said last."""
+def degradation(previous: Status, facts: Facts) -> tuple[str, str] | None:
+    """Why a serving engine is not all that was asked for: reason and message. Without a report, what was said last."""
     reports = _reports(facts)
-    if reports:
-        return next((report.degraded for report in reports if report.degraded), "")
-    said = (c.message for c in previous.conditions if (c.type, c.reason) == ("Degraded", DEGRADED_REASON))
-    return next(said, "") if facts.ready else ""
+    if not reports:
+        said = ((c.reason, c.message) for c in previous.conditions if c.type == "Degraded")
+        return next((last for last in said if facts.ready and last[0] in (NO_CHAT, LESS)), None)
+    for report in reports:
+        if report.degraded:
+            return NO_CHAT, report.degraded
+    costs = (note for report in reports for note in _notes(report) if is_costly(note))
+    return next(((LESS, note) for note in costs), None)
+
+
+def _notes(report: AgentReport) -> list[str]:
+    notes = report.engine.get("notes")
+    return [str(note) for note in notes] if isinstance(notes, list) else []
 
 
 def _typed(said: Mapping[str, Any]) -> EngineStatus:

@@ -1,0 +1,134 @@
+"""Advice that is followed to the letter: what status.failure.fixes says is applied, one failure after the other, until
+the model serves; and failures that no field cures, each with the reason and the step that its owner needs.
+
+The resources start, fail and are edited side by side.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.cases import FAIL_S, Case, assert_told_well
+from tests.e2e.conftest import START_S, engine_pods
+from tests.e2e.groups import MEMORY, group
+from tests.e2e.timing import Timings
+from tests.lab.kubectl import Kubectl, Object
+from tests.lab.setup import Lab
+from tests.lab.watch import Seen, Watch, condition, failed_with, is_current, serves
+
+# What is wrong with each resource, and the reasons in the order in which the engine finds them.
+WRONG: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
+    "arguments": (
+        {"engine": {"extraArgs": ["--blok-size=32", "--max-num-seqz=8"]},
+         "resources": {"parallelism": {"tensor": 3}, **MEMORY}},
+        ("InvalidArgument", "TensorParallelIndivisible", "NotEnoughDevices"),
+    ),
+    "lengths": (
+        {"model": {"source": "pvc://models/own-code"}, "engine": {"maxModelLen": 999999, "kvCacheMemory": "1Mi"}},
+        ("RemoteCodeRequired", "ContextTooLong", "KVCacheTooSmall"),
+    ),
+    "formats": (
+        {"engine": {"quantization": "FP8", "maxNumBatchedTokens": 64}},
+        ("InvalidArgument", "QuantizationUnsupported"),
+    ),
+    "checkpoint": ({"engine": {"quantization": "AWQ"}}, ("QuantizationMissingConfig",)),
+    "compiler": (
+        {"engine": {"enforceEager": False, "env": [{"name": "CXX", "value": "/nowhere/g++"}]}}, ("CompileFailed",),
+    ),
+}
+
+SQUATTER = {
+    "name": "squatter", "command": ["python3", "-m", "http.server", "8000"],
+    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+}
+
+
+def hopeless(lab: Lab) -> dict[str, Case]:
+    """Failures that need another model, image or pod, by the names of their resources."""
+    squatter = {**SQUATTER, "image": lab.engine_image}
+    return {
+        "tomorrow": Case(
+            "UnsupportedArchitecture", {"model": {"source": "pvc://models/tomorrow"}}, "TomorrowForCausalLM",
+            ("TomorrowForCausalLM",)),
+        "wordless": Case("TokenizerError", {"model": {"source": "pvc://models/wordless"}}, "line 1 column"),
+        "half": Case("CorruptModel", {"model": {"source": "pvc://models/half"}}, "not a valid JSON file"),
+        "engineless": Case("MissingDependency", {"engine": {"image": lab.operator_image}}, "", ("vllm",)),
+        "squatted": Case(
+            "PortInUse", {"podTemplate": {"spec": {"containers": [squatter]}}}, "Address already in use", ("8000",)),
+        "hub": Case(
+            "HubUnreachable", {"model": {"source": "hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"}}, "huggingface"),
+    }
+
+
+def followed(kubectl: Kubectl, watch: Watch) -> list[Seen]:
+    """Apply the fixes of each failure and nothing else; its states: each failure, and at last the one that serves."""
+    states = [decided(watch, 0)]
+    while not serves(states[-1].object):
+        failed = states[-1].object
+        assert failed["status"]["failure"].get("fixes"), failed["status"]["failure"]
+        kubectl.patch("dss", watch.name, edit(failed["status"]["failure"]["fixes"]))
+        states.append(decided(watch, failed["metadata"]["generation"]))
+    return states
+
+
+def decided(watch: Watch, after: int) -> Seen:
+    """The first state in which it serves or has failed, of a later generation of the spec."""
+    def holds(thing: Object) -> bool:
+        is_told = is_current(thing) and thing["metadata"]["generation"] > after
+        return is_told and (serves(thing) or "failure" in thing["status"])
+
+    return watch.until(holds, timeout_s=START_S, what="a failure, or Ready")
+
+
+def edit(fixes: list[Object]) -> Object:
+    """The merge patch that sets each fix's field to its value, which is written as YAML."""
+    patch: Object = {}
+    for fix in fixes:
+        *path, last = fix["field"].split(".")
+        inner = patch
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = yaml.safe_load(fix["value"])
+    return patch
+
+
+@pytest.fixture(scope="module")
+def cured(kubectl: Kubectl) -> Iterator[dict[str, "Future[list[Seen]]"]]:
+    """The states of each wrong resource while its advice is followed."""
+    with (
+        group(kubectl, {name: spec for name, (spec, _) in WRONG.items()}) as watches,
+        ThreadPoolExecutor(len(watches)) as pool,
+    ):
+        yield {name: pool.submit(followed, kubectl, watch) for name, watch in watches.items()}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_fixes_applied_literally_make_it_serve(cured: dict[str, "Future[list[Seen]]"], name: str) -> None:
+    *failures, last = cured[name].result()
+    assert tuple(seen.object["status"]["failure"]["reason"] for seen in failures) == WRONG[name][1]
+    assert serves(last.object)
+
+
+@pytest.fixture(scope="module")
+def lost(kubectl: Kubectl, lab: Lab, told: Timings) -> Iterator[dict[str, Seen]]:
+    """The state in which each resource has failed that no field can cure."""
+    cases = hopeless(lab)
+    with group(kubectl, {name: case.edit for name, case in cases.items()}) as watches:
+        states = {}
+        for name, case in cases.items():
+            seen = watches[name].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
+            if case.decisive:
+                told.add_since(kubectl, engine_pods(kubectl, name)[-1], case.decisive, seen.at)
+            states[name] = seen
+        yield states
+
+
+@pytest.mark.parametrize("name", ["tomorrow", "wordless", "half", "engineless", "squatted", "hub"])
+def test_what_no_field_cures_is_explained(lost: dict[str, Seen], lab: Lab, name: str) -> None:
+    case, seen = hopeless(lab)[name], lost[name]
+    assert_told_well(seen.object["status"], case)
+    ready = condition(seen.object, "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", case.reason)
