@@ -93,7 +93,7 @@ handbook: venv ## Write docs/diagnosis.md: every failure reason with examples, f
 tools: ## Build Kubernetes, CoreDNS and Helm from Go modules into the cache
 	@$(PYTHON) -m tests.cluster tools
 
-images: ## Build the operator's and the CPU engine's images into the cache
+images: ## Build the images of the operator, the CPU engine and the replayed logs into the cache
 	@$(PYTHON) -m tests.images build all
 
 requirements: venv ## Pin the Python dependencies again, with hashes

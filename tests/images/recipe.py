@@ -72,5 +72,8 @@ RECIPES = {
             ("requirements.txt", "stub_cuda.py", "yield_cpu.py", "allow_amx.py", "yield_cpu.pth", "make_tiny_model.py"),
             free_gib=9, expect="5 minutes",
         ),
+        Recipe(
+            "replay", ROOT / "images" / "replay", "Dockerfile", ("replay.py",), free_gib=2, expect="1 minute",
+        ),
     )
 }

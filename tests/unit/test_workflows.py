@@ -90,7 +90,8 @@ def test_every_module_of_the_tests_that_it_runs_exists(file: Path) -> None:
 def test_the_images_of_a_release_are_built_as_those_that_are_tested() -> None:
     built = jobs(FOLDER / "workflows" / "release.yaml")["images"]["strategy"]["matrix"]["include"]
     assert [(i["name"], (ROOT / i["context"]).resolve(), ROOT / i["file"]) for i in built] == [
-        (recipe.name, recipe.context, recipe.context / recipe.dockerfile) for recipe in RECIPES.values()
+        (recipe.name, recipe.context, recipe.context / recipe.dockerfile)
+        for recipe in RECIPES.values() if recipe.name != "replay"          # of use to the tests alone
     ]
 
 
