@@ -1,4 +1,4 @@
-"""What the tests of broken files and killed engines share: resources that start, fail and come back side by side.
+"""What the tests of broken files, killed engines and replays share: resources that start, fail and come back together.
 
 Each has a pod of its own, since the kubelet's back-off grows with each restart of a container, and little memory, so
 that a group fits on one small node.

@@ -18,6 +18,7 @@ from tests.lab.kubectl import Kubectl, Object
 ROOT = Path(__file__).parents[2]
 OPERATOR_NAMESPACE = "deepseekserve-system"
 RELEASE = "deepseekserve"
+GPUS = 32                # that the node claims to have: each replay of a start on a GPU asks for its own
 CLUSTER = (sys.executable, "-m", "tests.cluster", "--name", os.environ.get("DSS_CLUSTER", "dss"))
 RESTRICTED = {
     "pod-security.kubernetes.io/enforce": "restricted",
@@ -74,7 +75,7 @@ def bring_up(*, provider: str = "auto", node_image: str | None = None, say: Say 
 def bring_up_in(steps: Steps, *, provider: str, node_image: str | None = None) -> Lab:
     """`bring_up` with the caller's own Steps, so that it can show how long each took."""
     steps.run("programs and images (built side by side, kept for the next run)", lambda: _build(steps.say))
-    options = ["--gpus=2", *([f"--image={node_image}"] if node_image else [])]
+    options = [f"--gpus={GPUS}", *([f"--image={node_image}"] if node_image else [])]
     steps.run("cluster up", lambda: cluster(steps.say, f"--provider={provider}", "up", *options))
     images = {name: ensure(name) for name in ("operator", "engine-cpu")}
     archives = [str(image.archive) for image in images.values()]

@@ -36,6 +36,12 @@ def read(chunks: Iterable[tuple[float, bytes]]) -> tuple[LogReader, list[Phase],
     return reader, phases, percents
 
 
+def shown_by(log: bytes) -> set[Phase]:
+    """The phases that a start shows which has written this."""
+    text = log.decode("utf-8", "replace")
+    return {phase for phase, words in SHOWN_BY.items() if any(w in text for w in words)} | {Phase.STARTING}
+
+
 def by_line(log: Log) -> list[tuple[float, bytes]]:
     return [(second, line) for second, data in log.timed() for line in data.splitlines(keepends=True)]
 
@@ -56,8 +62,7 @@ def test_the_percentage_never_falls_and_is_100_only_when_serving(log: Log) -> No
 
 @pytest.mark.parametrize("log", recorder.SUCCESSES, ids=str)
 def test_each_phase_that_occurs_is_shown(log: Log) -> None:
-    text = log.engine_bytes.decode("utf-8", "replace")
-    expected = {phase for phase, words in SHOWN_BY.items() if any(w in text for w in words)} | {Phase.STARTING}
+    expected = shown_by(log.engine_bytes)
     reader, phases, _ = read(by_line(log))
     assert expected <= set(phases)
     assert {phase for phase, _ in reader.phases} - expected <= {Phase.LOADING_WEIGHTS}  # old engines do not show it
