@@ -154,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(json.dumps(answer).encode() if choice else None)
 
     def answer(self, body: bytes | None) -> None:
-        """Send the body; there is no such page without one."""
+        """Send the body, or 404 where there is none."""
         self.send_response(HTTPStatus.NOT_FOUND if body is None else HTTPStatus.OK)
         self.send_header("Content-Length", str(len(body or b"")))
         self.end_headers()
