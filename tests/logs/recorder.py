@@ -2,15 +2,18 @@
 
 The CPU logs lie beside this file. Their recorder has put `[seconds] ` before each line, `<CRLF>`, `<CR>` and `<EOF>`
 where a record ended otherwise, and lines of its own behind `####`; `undo` takes that back. Logs from GPU machines
-belong to third parties: they are read from beside the checkout when they are there, and never copied in.
+belong to third parties: they are read from beside the checkout when they are there, and never copied in. They have no
+time per line but vLLM's own stamps and bars, which are enough to replay a start by the clock (`clocked`).
 """
 
 import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -18,6 +21,8 @@ CPU = HERE / "vllm-0.32-cpu"
 GPU = Path(os.environ.get("DSS_SHARED") or HERE.parents[2] / "shared") / "logs" / "vllm-gpu"
 
 _STAMP = re.compile(rb"^\[ *([\d.]+)\] ?")
+_CLOCK = re.compile(rb"(?:DEBUG|INFO|WARNING|ERROR) (\d\d-\d\d \d\d:\d\d:\d\d)")
+_SPENT = re.compile(rb"\[(?:(\d+):)?(\d+):(\d\d)<")
 _ENDS = {b"<CRLF>": b"\r\n", b"<CR>": b"\r", b"<EOF>": b""}
 
 
@@ -61,9 +66,41 @@ class Log:
             return undo(data)
         return iter([(0.0, data)])
 
+    def clocked(self) -> Iterator[tuple[float, bytes]]:
+        """Yield each line with its second: the recorder's, else the engine's own, counted from its first stamp."""
+        lines = [(second, line) for second, data in self.timed() for line in data.splitlines(keepends=True)]
+        return iter(lines) if self.path.parent == CPU else _by_stamps([line for _, line in lines])
+
     def field(self, name: str) -> str:
         """Value of a column of the index."""
         return dict(self.row)[name]
+
+
+def _by_stamps(lines: Sequence[bytes]) -> Iterator[tuple[float, bytes]]:
+    """Seconds since the first stamp; between two stamps the bars' own clocks go on."""
+    stamps = [_stamp(line) for line in lines]
+    began = next((stamp for stamp in stamps if stamp is not None), 0.0)
+    upcoming = [*accumulate(reversed(stamps), _later)][::-1]
+    second = bar_began = spent = 0.0
+    for line, stamp, later in zip(lines, stamps, upcoming, strict=True):
+        if stamp is not None:
+            second = bar_began = max(second, stamp - began)
+        elif bars := _SPENT.findall(line):
+            hours, minutes, seconds = (int(part or 0) for part in bars[-1])
+            before, spent = spent, 3600.0 * hours + 60 * minutes + seconds
+            bar_began = second if spent < before else bar_began
+            told = bar_began + spent
+            second = max(second, told if later is None else min(told, later - began))
+        yield second, line
+
+
+def _later(known: float | None, stamp: float | None) -> float | None:
+    return known if stamp is None else stamp
+
+
+def _stamp(line: bytes) -> float | None:
+    found = _CLOCK.search(line)
+    return datetime.strptime(f"2024-{found[1].decode()}Z", "%Y-%m-%d %H:%M:%S%z").timestamp() if found else None
 
 
 def _index(folder: Path) -> list[dict[str, str]]:

@@ -75,29 +75,6 @@ def test_serving_is_announced_just_before_health_answers(log: Log) -> None:
     assert 0 <= float(log.field("ready_s")) - reader.phase_since < 0.5
 
 
-@pytest.mark.parametrize("log", recorder.CPU_SUCCESSES, ids=str)
-def test_no_healthy_start_exceeds_its_stall_budget(log: Log) -> None:
-    reader = LogReader()
-    for second, data in log.timed():
-        assert second - reader.last_progress < 60 * reader.stall_budget_factor
-        reader.feed(data, second)
-        if reader.serving_announced:
-            return
-
-
-@pytest.mark.parametrize("log", recorder.CPU_SUCCESSES, ids=str)
-def test_the_expected_time_is_of_the_right_size(log: Log) -> None:
-    reader, ready, errors = LogReader(), float(log.field("ready_s")), []
-    for second, data in log.timed():
-        reader.feed(data, second)
-        expected = reader.expected_seconds(second)
-        if expected is not None:
-            assert expected >= 0
-            errors.append(abs(second + expected - ready))
-    assert errors
-    assert sorted(errors)[len(errors) // 2] < ready / 10
-
-
 @pytest.mark.parametrize("log", recorder.GPU_SUCCESSES, ids=str)
 def test_what_a_gpu_engine_reports_is_read_as_its_index_says(log: Log) -> None:
     reader, _, _ = read(by_line(log))

@@ -223,6 +223,29 @@ def test_the_expected_time_follows_the_bar() -> None:
     assert expected_seconds(phases, Facts(), 14.0) == pytest.approx(40 + 20 + 3 + 12 + 1)
 
 
+def test_of_several_files_that_are_downloaded_all_count() -> None:
+    phases = phases_after("Resolved architecture: X", now=14.0)
+    for number, now in ((1, 20.0), (2, 30.0)):
+        bar = f"model-0000{number}-of-00004.safetensors:  50%|███   | 2G/4G [00:01<00:01, 2GB/s]"
+        phases.see(info(bar), now)
+    assert phases.seconds_left is not None
+    assert phases.seconds_left[0] == pytest.approx(30.0)      # a quarter lies behind after 10 seconds
+
+
+def test_between_two_marks_a_beginning_is_expected_to_go_on_as_it_began() -> None:
+    phases = phases_after("Resolved architecture: X", now=8.0)
+    eager = Facts(cpu=True, eager=True)
+    at_once, later = expected_seconds(phases, eager, 8.0), expected_seconds(phases, eager, 12.0)
+    assert at_once
+    assert later == pytest.approx(at_once - 4.0)
+
+
+def test_a_phase_that_has_lasted_for_long_is_expected_to_last_longer() -> None:
+    phases = phases_after("Loading weights with", now=14.0)
+    eager = Facts(eager=True)
+    assert expected_seconds(phases, eager, 14.0 + 60) == pytest.approx(20 + 3 + 1)
+
+
 def test_the_size_of_the_checkpoint_says_how_long_loading_takes() -> None:
     small, big = Facts(cpu=True), Facts(cpu=True, checkpoint_bytes=70 << 30)
     phases = phases_after("Resolved architecture: X")

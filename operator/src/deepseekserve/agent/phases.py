@@ -107,6 +107,7 @@ class Phases:
     since: float = 0.0
     percent: int = 0
     share: float = 0.0          # of the present phase, as far as marks and bars say how much lies behind
+    share_at: float = 0.0       # when they said so
     history: list[tuple[Phase, float]] = field(default_factory=list)
     seconds_left: tuple[float, float] | None = None     # of this phase, as its bar says: (seconds, when it said so)
     may_download_since: float | None = None
@@ -159,7 +160,7 @@ class Phases:
             else:
                 phase = Phase.LOADING_WEIGHTS
         self._reach(phase, now)
-        self._done(phase, mark.done if phase is mark.phase else 0.0)
+        self._done(phase, mark.done if phase is mark.phase else 0.0, now)
 
     def _bar(self, bar: re.Match[str], now: float) -> None:
         label, share = bar["label"].strip(), min(int(bar["percent"]), 100) / 100
@@ -173,8 +174,10 @@ class Phases:
             return
         self._reach(phase, now)
         if phase is self.phase:
-            self._done(phase, share)
+            self._done(phase, share, now)
             left = clock_seconds(bar["left"])
+            if phase is Phase.DOWNLOADING and len(self._files) > 1 and share:     # each bar speaks of one file
+                left = (now - self.since) * (1 - share) / share
             self.seconds_left = None if left is None else (left, now)
 
     def _downloaded(self, label: str, share: float) -> float:
@@ -194,14 +197,15 @@ class Phases:
             return
         if RANK[phase] > RANK[Phase.LOADING_WEIGHTS] > RANK[self.phase]:
             self._reach(Phase.LOADING_WEIGHTS, waiting_since or now)      # old engines say nothing in between
-        self.phase, self.since, self.share, self.seconds_left = phase, now, 0.0, None
+        self.phase, self.since, self.share, self.share_at, self.seconds_left = phase, now, 0.0, now, None
         self.history.append((phase, now))
         self._raise_percent(SPANS[phase][0])
 
-    def _done(self, phase: Phase, share: float) -> None:
+    def _done(self, phase: Phase, share: float, now: float) -> None:
         if phase is self.phase:
             low, high = SPANS[phase]
-            self.share = max(self.share, share)
+            if share > self.share:
+                self.share, self.share_at = share, now
             self._raise_percent(low + int((high - low) * share))
 
     def _raise_percent(self, percent: int) -> None:

@@ -5,6 +5,7 @@ says them for ever), and except the same words (numbers left out) for more than 
 is no start.
 """
 
+import math
 import re
 
 from deepseekserve.agent.enginefacts import GIB, Facts
@@ -88,7 +89,8 @@ def expected_seconds(phases: Phases, facts: Facts, now: float) -> float | None:
     if phases.phase is Phase.DOWNLOADING and phases.seconds_left is None:
         return None
     start_s = _start_seconds(phases, now)
-    speed = min(max(start_s / _TYPICAL_START_S, 0.3), 4.0)
+    # The root: a part of what makes a beginning slow is not the machine.
+    speed = math.sqrt(min(max(start_s / _TYPICAL_START_S, 0.3), 4.0))
     here = _ORDER.index(phases.phase)
     later = sum(_typical(phase, facts) * speed for phase in _ORDER[here + 1:])
     left = start_s - (now - phases.since) if here == 0 else _left_here(phases, facts, speed, now)
@@ -96,20 +98,24 @@ def expected_seconds(phases: Phases, facts: Facts, now: float) -> float | None:
 
 
 def _start_seconds(phases: Phases, now: float) -> float:
-    """Seconds from the start until loading: as it was, or as the part of it that lies behind lets expect."""
+    """Seconds that the first phase takes: as it was, or as the part of it that lies behind lets expect."""
     began = phases.history[0][1]
     for phase, at in phases.history:
-        if phase not in (Phase.STARTING, Phase.DOWNLOADING):
+        if phase is not Phase.STARTING:
             return at - began
-    return (now - began) / max(phases.share, 0.2)
+    return max((phases.share_at - began) / max(phases.share, 0.2), now - began)
 
 
 def _left_here(phases: Phases, facts: Facts, speed: float, now: float) -> float:
-    """Seconds that the phase in progress will still take: its bar's word, else what is usual less what has passed."""
+    """Seconds that the phase in progress will still take: its bar's word, else what is usual less what has passed.
+
+    Beyond what is usual it takes longer the longer it has taken.
+    """
     if phases.seconds_left is not None:
         seconds, said_at = phases.seconds_left
         return seconds - (now - said_at)
-    return _typical(phases.phase, facts) * speed - (now - phases.since)
+    here_s = now - phases.since
+    return max(_typical(phases.phase, facts) * speed - here_s, here_s / 3)
 
 
 def _typical(phase: Phase, facts: Facts) -> float:
