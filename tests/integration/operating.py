@@ -220,14 +220,19 @@ class Agent:
                 return http.server.ThreadingHTTPServer((self.address, names.AGENT_PORT), Handler)
 
 
-def now() -> str:
-    """The present second as Kubernetes writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def now(ago_s: float = 0) -> str:
+    """The present second, or an earlier one, as Kubernetes writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago_s))
 
 
 def precisely_now() -> str:
     """The present moment as agents write it."""
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{time.time_ns() % 10**9 // 10**3:06}Z"
+
+
+def phases(**ago_s: float) -> list[Object]:
+    """The phases of a report, each with how many seconds ago it began."""
+    return [{"phase": phase, "since": now(seconds)} for phase, seconds in ago_s.items()]
 
 
 def starting(phase: str = "Starting", percent: int = 0, **more: Any) -> Object:

@@ -14,6 +14,7 @@ from tests.integration.operating import (
     eventually,
     failing,
     now,
+    phases,
     resource,
     serving,
     starting,
@@ -94,10 +95,10 @@ def test_a_phase_that_passed_between_two_looks_is_shown_too(tiny: Watch, pods: P
     pod.run()
     tiny.until(phase_is("Starting"), timeout_s=30, what="Starting")
     passed = ["Starting", "LoadingWeights", "Compiling", "ProfilingMemory", "Serving"]
-    pod.serve(serving(phases=[{"phase": name, "since": now()} for name in passed]))
+    pod.serve(serving(phases=phases(**dict.fromkeys(passed, 0))))
     tiny.until(serves, timeout_s=30, what="Serving")
-    phases = [s.object.get("status", {}).get("phase") for s in tiny.seen]
-    assert list(dict.fromkeys(phases))[-5:] == passed
+    shown = [s.object.get("status", {}).get("phase") for s in tiny.seen]
+    assert list(dict.fromkeys(shown))[-5:] == passed
 
 
 def test_ready_is_true_soon_after_the_pods_readiness(tiny: Watch, pods: Pods) -> None:
@@ -248,6 +249,34 @@ def test_a_revision_that_somebody_has_meddled_with_is_marked_good(
     pod.serve()
     tiny.until(serves, timeout_s=30, what="Serving")
     eventually(lambda: here.list("controllerrevisions", "deepseekserve.io/good=true"), "a good revision", 30)
+
+
+# A start after another one
+
+def test_a_second_start_is_expected_to_take_as_long_as_the_first(
+    here: Kubectl, tiny: Watch, pods: Pods, operator: Operator,
+) -> None:
+    first = pods.next("tiny")
+    first.serve(serving(phases=phases(Starting=1000, LoadingWeights=900, Serving=0)))
+    tiny.until(serves, timeout_s=30, what="Serving")
+    kept = eventually(lambda: here.list("controllerrevisions", "deepseekserve.io/good=true"), "a good revision")[0]
+    took = json.loads(kept["metadata"]["annotations"]["deepseekserve.io/took"])
+    assert took["seconds"] == {"Starting": 100, "LoadingWeights": 900}
+    mark = tiny.mark()
+    here("delete", "pod", first.name, "--wait=false")
+    second = pods.next("tiny", other_than=(first,))
+    second.agent.report = starting(phaseSince=now(50), phases=phases(Starting=50))
+    second.run()
+    seen = tiny.until(lambda r: "expectedReadyTime" in startup(r), timeout_s=30, what="a time", since=mark).object
+    left_s = datetime.fromisoformat(startup(seen)["expectedReadyTime"]).timestamp() - time.time()
+    assert left_s == pytest.approx(950, abs=PROMPT_S)
+    assert startup(seen)["percent"] == 5
+    second.serve(serving(phases=phases(Starting=1050, LoadingWeights=940, Serving=0)))
+    tiny.until(serves, timeout_s=30, what="Serving again", since=mark)
+    reconciles = operator.count("deepseekserve_reconcile_seconds_count")
+    here("annotate", "dss", "tiny", "look=again")
+    eventually(lambda: operator.count("deepseekserve_reconcile_seconds_count") >= reconciles + 1, "another look")
+    assert here.get("controllerrevision", kept["metadata"]["name"]) == kept, "a start much like the first is no news"
 
 
 # An older revision

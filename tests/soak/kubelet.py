@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from deepseekserve import names
 from deepseekserve.kube import Object, key_of
 from deepseekserve.kube.kinds import PODS
-from tests.integration.operating import Agent, now, pod_status, serving
+from tests.integration.operating import Agent, now, phases, pod_status, serving
 from tests.soak.client import Client, Refused
 
 EVERY_S = 0.3
@@ -18,7 +18,7 @@ EVERY_S = 0.3
 def played(client: Client) -> Iterator[Agent]:
     """Serve every pod that comes, until the end, also after the API server was away; the agent that all have."""
     agent, stop = Agent(), threading.Event()
-    agent.report = serving()
+    agent.report = serving(phases=phases(Starting=90, LoadingWeights=60, Serving=0))
 
     def work() -> None:
         while not stop.wait(EVERY_S):

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from deepseekserve import names, revision
+from deepseekserve.agent.reasons import Phase
+from deepseekserve.facts import Took
 from deepseekserve.revision import Revision
 from tests.golden import cases
 
@@ -155,6 +157,67 @@ def test_a_name_that_is_taken_is_not_used_again() -> None:
     third = made(first, second)
     assert len({first.name, second.name, third.name}) == 3
     assert third.name == names.revision_name("gpu", third.hash)
+
+
+# What is learned of it
+
+TOOK = Took("2026-11-24T12:00:00Z", {Phase.STARTING: 20.0, Phase.LOADING_WEIGHTS: 60.0})
+
+
+def manifest() -> dict[str, Any]:
+    return revision.manifest(stored(), cases.serve("gpu"))
+
+
+def test_what_its_last_start_took_is_written_beside_the_template_together_with_its_goodness() -> None:
+    noted = revision.noted(manifest(), TOOK)
+    assert noted
+    assert noted["data"] == manifest()["data"]
+    found = revision.parse(noted)
+    assert found == replace(stored(), created="", good=True, took=TOOK)
+
+
+def test_what_it_says_already_is_not_written_again() -> None:
+    noted = revision.noted(manifest(), TOOK)
+    assert noted
+    assert revision.noted(noted, TOOK) is None
+    assert revision.noted(noted, None) is None
+    assert revision.noted(noted, replace(TOOK, served="2026-11-24T13:00:00Z")) is None
+
+
+def test_a_start_that_took_longer_is_written_and_what_others_wrote_stays() -> None:
+    before = revision.noted(manifest(), TOOK)
+    assert before
+    before["metadata"]["annotations"]["theirs"] = "x"
+    slower = Took("2026-11-24T13:00:00Z", {Phase.STARTING: 20.0, Phase.LOADING_WEIGHTS: 90.0})
+    noted = revision.noted(before, slower)
+    assert noted
+    assert noted["metadata"]["annotations"] == {"theirs": "x", names.ANNOTATION_TOOK: slower.text}
+
+
+def test_a_revision_that_serves_without_a_word_of_its_agent_is_good_all_the_same() -> None:
+    noted = revision.noted(manifest(), None)
+    assert noted
+    assert noted["metadata"]["labels"][names.LABEL_GOOD] == "true"
+    assert noted["metadata"]["annotations"] == {}
+
+
+def test_a_new_revision_is_expected_to_take_what_the_newest_one_like_it_took() -> None:
+    slower = replace(TOOK, seconds={Phase.STARTING: 99.0})
+    olds = [replace(stored(number=1), took=slower), replace(stored(number=2), took=TOOK), stored(number=3)]
+    new = made(*olds, engine={"maxModelLen": 4096}, resources={"memory": "99Gi"})
+    assert revision.informed(new, olds).took == TOOK
+    assert revision.informed(replace(new, took=slower), olds).took == slower
+    assert revision.informed(new, []).took is None
+
+
+@pytest.mark.parametrize("groups", [
+    {"model": {"source": "hf://deepseek-ai/another"}}, {"engine": {"image": "another"}},
+    {"engine": {"enforceEager": True}}, {"resources": {"gpu": {"count": 2}}},
+    {"scheduling": {"nodeSelector": {"kind": "fast"}}},
+])
+def test_another_model_image_or_kind_of_node_teaches_nothing(groups: dict[str, Any]) -> None:
+    old = replace(stored(), took=TOOK)
+    assert revision.informed(made(old, **groups), [old]).took is None
 
 
 # Pruning

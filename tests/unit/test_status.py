@@ -10,7 +10,7 @@ from deepseekserve.agent.diagnosis import LogReader
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Status
 from deepseekserve.diagnose import diagnose
-from deepseekserve.facts import Finding, PodFacts
+from deepseekserve.facts import Finding, PodFacts, Took
 from deepseekserve.facts.pods import Trouble
 from deepseekserve.status import Note, Subject, decide, makes_room, notes, passing, wanted_replicas
 from tests.unit.seen import HASH, NOW, facts, pod, report
@@ -220,6 +220,14 @@ def test_the_expected_time_is_written_again_only_with_the_percent() -> None:
     more = later(7, pod("running", report=report("loading", percent=40)), previous=far)
     assert more.startup
     assert (more.startup.percent, more.startup.expected_ready_time) == (40, "2026-11-24T12:03:19Z")
+
+
+def test_an_earlier_start_lets_expect_an_end_from_the_first_second() -> None:
+    took = Took("2026-11-24T11:00:00Z", {Phase.STARTING: 10.0, Phase.LOADING_WEIGHTS: 90.0})
+    pods = pod("running", report=report("starting", phase_since="2026-11-24T12:02:25Z"))
+    status = decide(SUBJECT, NEW, facts(pods, took=took), None)
+    assert status.startup
+    assert (status.startup.percent, status.startup.expected_ready_time) == (5, "2026-11-24T12:04:05Z")
 
 
 def test_an_expected_time_that_comes_late_is_written() -> None:

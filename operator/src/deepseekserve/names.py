@@ -21,6 +21,7 @@ LABEL_NAME = f"{GROUP}/name"              # the resource's name; on every child 
 LABEL_REVISION = f"{GROUP}/revision"      # the revision's hash; on pods and ControllerRevisions
 LABEL_GOOD = f"{GROUP}/good"              # "true" on a ControllerRevision that has served
 CHILD_SELECTOR = LABEL_NAME               # server-side watch and list selector of every child kind
+ANNOTATION_TOOK = f"{GROUP}/took"         # on a ControllerRevision: how long the phases of its last start took
 ANNOTATION_RESTARTED_AT = f"{GROUP}/restarted-at"          # on pods: spec.restartedAt
 
 ENGINE_CONTAINER = "engine"

@@ -1,17 +1,19 @@
 """Turns a spec into its revision: a pod template that is kept, so that no new operator or default rolls it again.
 
 Pure; stands between the resource and `render.children`. A revision is stored as a ControllerRevision `<name>-<hash>`;
-`choose` says which stored one the spec means, `make` makes the one that is missing, `prune` says which may go.
+`choose` says which stored one the spec means, `make` makes the one that is missing, `prune` says which may go. What is
+learned of a revision while it runs stands in the ControllerRevision's metadata: `noted` writes it, `informed` reads it.
 """
 
 import copy
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deepseekserve import api, names
+from deepseekserve.facts import Took, parse_took
 
 SCHEMA = 1                     # of ControllerRevision.data
 HASH_LENGTH = 10
@@ -29,6 +31,7 @@ class Revision:
     good: bool                                     # has served
     number: int                                    # the newest is the highest
     created: str                                   # RFC 3339; empty until it is stored
+    took: Took | None = None                       # its last start, or one like it
 
 
 def parse(raw: Mapping[str, Any]) -> Revision | None:
@@ -49,6 +52,7 @@ def parse(raw: Mapping[str, Any]) -> Revision | None:
         good=labels.get(names.LABEL_GOOD) == "true",
         number=raw["revision"] if isinstance(raw.get("revision"), int) else 0,
         created=str(metadata.get("creationTimestamp") or ""),
+        took=parse_took((metadata.get("annotations") or {}).get(names.ANNOTATION_TOOK)),
     )
 
 
@@ -91,6 +95,27 @@ def manifest(revision: Revision, serve: api.DeepSeekServe) -> dict[str, Any]:
     }
 
 
+def noted(raw: Mapping[str, Any], took: Took | None) -> dict[str, Any] | None:
+    """Write into a ControllerRevision that it has served, and what a start took; None when it says so already."""
+    metadata = raw["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    is_news = took and took.is_news_to(parse_took(annotations.get(names.ANNOTATION_TOOK)))
+    if labels.get(names.LABEL_GOOD) == "true" and not is_news:
+        return None
+    told = {names.ANNOTATION_TOOK: took.text} if took and is_news else {}
+    return {**raw, "metadata": {
+        **metadata, "labels": {**labels, names.LABEL_GOOD: "true"}, "annotations": {**annotations, **told},
+    }}
+
+
+def informed(revision: Revision, stored: Iterable[Revision]) -> Revision:
+    """Let a revision that has never served expect of a start what it took the newest one like it."""
+    if revision.took:
+        return revision
+    alike = (other for other in stored if other.took and _burden(other) == _burden(revision))
+    return replace(revision, took=max(alike, key=lambda other: other.number, default=revision).took)
+
+
 def prune(
     stored: Iterable[Revision], current: str | None, last_good: str | None, keep: int = KEEP,
 ) -> tuple[Revision, ...]:
@@ -119,6 +144,18 @@ def _agents(pod: Mapping[str, Any]) -> Iterator[str]:
         match volume:
             case {"name": names.AGENT_VOLUME, "configMap": {"name": str(name)}}:
                 yield name
+
+
+def _burden(revision: Revision) -> object:
+    """What decides how long a start takes: the model, the engine's image, and where it runs."""
+    engine, pod = revision.spec.get("engine") or {}, revision.workloads[0]["template"]["spec"]
+    container: Mapping[str, Any] = next((c for c in pod["containers"] if c["name"] == names.ENGINE_CONTAINER), {})
+    limits = (container.get("resources") or {}).get("limits") or {}
+    devices = {name: count for name, count in limits.items() if "/" in name}
+    return (
+        (revision.spec.get("model") or {}).get("source"), engine.get("enforceEager"), container.get("image"), devices,
+        pod.get("nodeSelector"), pod.get("affinity"),
+    )
 
 
 def _is_workload(value: object) -> bool:

@@ -89,7 +89,7 @@ class Startup(StatusGroup):
     since: Moment | None = None
     """When this phase began."""
     expected_ready_time: Moment | None = None
-    """When the model will probably answer, from the progress so far."""
+    """When the model will probably answer, from the progress so far and from what an earlier start took."""
     pod: Word | None = None
     """The pod that this is about."""
 

@@ -4,12 +4,13 @@ Pure; stands between observe and diagnose. What is missing or strange in a raw o
 exception: a decision must not fail because a pod was read half-written.
 """
 
+from deepseekserve.facts.durations import Took, last_took, parse_took
 from deepseekserve.facts.findings import Finding, Fix
 from deepseekserve.facts.pods import Ended, Neighbour, PodFacts, Trouble, parse_pod
 from deepseekserve.facts.reports import AgentReport, parse_message, parse_report
 from deepseekserve.facts.resource import Facts, parse_refusal
 
 __all__ = [
-    "AgentReport", "Ended", "Facts", "Finding", "Fix", "Neighbour", "PodFacts", "Trouble",
-    "parse_message", "parse_pod", "parse_refusal", "parse_report",
+    "AgentReport", "Ended", "Facts", "Finding", "Fix", "Neighbour", "PodFacts", "Took", "Trouble",
+    "last_took", "parse_message", "parse_pod", "parse_refusal", "parse_report", "parse_took",
 ]

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from deepseekserve import names
+from deepseekserve.facts.durations import Took
 from deepseekserve.facts.pods import PodFacts, Trouble
 
 
@@ -20,6 +21,7 @@ class Facts:
     revision: str                          # hash of the current revision; empty while there is none
     pods: tuple[PodFacts, ...]             # by creation, then name
     refusal: Trouble | None = None         # why the Deployment cannot create pods of the current revision
+    took: Took | None = None               # an earlier start of the current revision, or of one like it
 
     @property
     def alive(self) -> tuple[PodFacts, ...]:

@@ -3,7 +3,7 @@
 I/O; called by the work queue, and by nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from deepseekserve import engine, render
@@ -46,7 +46,8 @@ class Reconciler:
         except InvalidSpec as error:
             return await self._tell_invalid(raw, previous, error)
         subject = _subject(serve, current.name)
-        facts = await observe(self.cache, self.agents, key, current.hash, datetime.now(UTC))
+        seen = await observe(self.cache, self.agents, key, current.hash, datetime.now(UTC))
+        facts = replace(seen, took=current.took)
         replicas, extra_args = wanted_replicas(subject, previous), serve.spec.engine.extra_args
         first_less = makes_room(subject, previous, facts)
         manifests = self.revisions.manifests(serve, current, replicas, first_less=first_less)
@@ -59,7 +60,7 @@ class Reconciler:
         status = decide(subject, previous, facts, outcome.trouble or diagnose(facts, extra_args))
         await self._tell(raw, previous, status, facts)
         if outcome.complete:
-            await self.revisions.mark_good(serve, status)
+            await self.revisions.note(serve, status, facts)
             await prune(self.kube, self.cache, raw, manifests, self.revisions.kept(serve, status))
         elif replicas == 0:
             await stop(self.kube, self.cache, raw)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from deepseekserve import names, render, revision
 from deepseekserve.api import DeepSeekServe, Status
 from deepseekserve.bundle import Bundle
+from deepseekserve.facts import Facts, last_took
 from deepseekserve.kube import Key, Kube, NotFound, Object, key_of
 from deepseekserve.kube.kinds import REVISIONS
 from deepseekserve.observe import Cache
@@ -29,10 +30,10 @@ class Revisions:
         """The stored revision that the spec means, or a new one, not stored yet; raises InvalidSpec."""
         stored = self._stored(serve)
         found = revision.choose(serve, stored)
-        if found:
-            return found
-        config_map = names.agent_config_map(serve.metadata.name, self.bundle.hash)
-        return revision.make(serve, render.workloads(serve, self.settings, config_map), stored)
+        if found is None:
+            config_map = names.agent_config_map(serve.metadata.name, self.bundle.hash)
+            found = revision.make(serve, render.workloads(serve, self.settings, config_map), stored)
+        return revision.informed(found, stored)
 
     def manifests(
         self, serve: DeepSeekServe, current: Revision, replicas: int, *, first_less: bool,
@@ -47,33 +48,29 @@ class Revisions:
         outdated = revision.prune(stored, status.current_revision, status.last_good_revision)
         return tuple(r for r in stored if r not in outdated)
 
-    async def mark_good(self, serve: DeepSeekServe, status: Status) -> None:
-        """Label the last good revision, once; raises NotFound when it was deleted, and the next look makes it again.
+    async def note(self, serve: DeepSeekServe, status: Status, facts: Facts) -> None:
+        """Write on the last good revision that it is, and what its latest start took, where that is news.
 
-        By PUT: the API server compares the data of a ControllerRevision, which is immutable, byte by byte, and every
-        kind of patch would write it in another form.
+        Raises NotFound when it was deleted, and the next look makes it again. By PUT: the API server compares the data
+        of a ControllerRevision, which is immutable, byte by byte; every kind of patch would write it in another form.
         """
         known = self.cache.child(REVISIONS, _key(serve), status.last_good_revision or "")
-        if known is None or _is_good(known):
+        took = last_took(facts.current) if status.last_good_revision == status.current_revision else None
+        if known is None or revision.noted(known, took) is None:
             return
         try:                                    # revisions are not watched: what is known may be old
             live = await self.kube.get(REVISIONS, key_of(known))
         except NotFound:
             self.cache.drop(REVISIONS, known)
             raise
-        if names.is_ours(live["metadata"], serve.metadata.uid) and not _is_good(live):
-            labels = {**(live["metadata"].get("labels") or {}), names.LABEL_GOOD: "true"}
-            live = await self.kube.replace(REVISIONS, {**live, "metadata": {**live["metadata"], "labels": labels}})
+        if names.is_ours(live["metadata"], serve.metadata.uid) and (noted := revision.noted(live, took)):
+            live = await self.kube.replace(REVISIONS, noted)
         self.cache.put(REVISIONS, live)
 
     def _stored(self, serve: DeepSeekServe) -> Sequence[Revision]:
         stored = self.cache.children(REVISIONS, _key(serve))
         ours = [raw for raw in stored if names.is_ours(raw["metadata"], serve.metadata.uid)]
         return [parsed for raw in ours if (parsed := revision.parse(raw))]
-
-
-def _is_good(raw: Object) -> bool:
-    return (raw["metadata"].get("labels") or {}).get(names.LABEL_GOOD) == "true"
 
 
 def _key(serve: DeepSeekServe) -> Key:

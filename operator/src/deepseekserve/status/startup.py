@@ -23,7 +23,7 @@ def startup(subject: Subject, previous: Status, facts: Facts) -> Startup | None:
     if not facts.current:
         return _of_no_pod(last, facts.now)
     starting = tuple(pod for pod in facts.starting if not pod.lapsed)          # a server that lapses starts nothing
-    starts = [(pod, progress(pod, facts.now)) for pod in _heard(starting, last)]
+    starts = [(pod, progress(pod, facts.now, took=facts.took)) for pod in _heard(starting, last)]
     if not starts:
         return None
     pod, slowest = min(starts, key=lambda start: (rank(start[1].phase), start[1].percent, start[0].name))
