@@ -87,8 +87,9 @@ bench: venv tools ## A quarter of an hour on an idle machine; writes docs/perfor
 crds: venv ## Write crds/, the chart's copy and docs/reference.md from api.py
 	@$(RUN)/python -m deepseekserve.crd --write .
 
-handbook: venv ## Write docs/diagnosis.md: every failure reason with examples, from the diagnosis itself
+handbook: venv ## Write docs/diagnosis.md, from the diagnosis itself, and the table of docs/starts.md, from the logs
 	@$(RUN)/python -m tests.handbook
+	@$(RUN)/python -m tests.logs.expectations
 
 tools: ## Build Kubernetes, CoreDNS and Helm from Go modules into the cache
 	@$(PYTHON) -m tests.cluster tools
