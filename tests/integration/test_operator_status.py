@@ -132,7 +132,7 @@ def test_a_failure_is_told_before_the_engine_has_ended(tiny: Watch, pods: Pods, 
     assert failure["pod"] == pod.name
     assert condition(seen.object, "Ready")["reason"] == "CorruptModel"
     assert seen.at - datetime.fromisoformat(failure["at"]).timestamp() < PROMPT_S
-    assert operator.count("deepseekserve_failures_total", reason="CorruptModel") == 1
+    eventually(lambda: operator.count("deepseekserve_failures_total", reason="CorruptModel") == 1, "it is counted")
     assert operator.count("deepseekserve_failure_report_seconds_count") >= 1
 
 
