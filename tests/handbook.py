@@ -1,13 +1,13 @@
 """Writes docs/diagnosis.md: every failure reason, with a real example of what a status says of it.
 
 `make handbook`. Each example goes through the diagnosis itself when the page is made: the engine's from the recorded
-logs and from tests/logs/wordings.tsv, Kubernetes' from the pods in tests/unit/data/seen. No example
+logs and from tests/logs/wordings.tsv, Kubernetes' from its words in tests/unit/data/seen. No example
 can promise what the code does not say.
 """
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +16,14 @@ from deepseekserve.agent.diagnose import diagnose as diagnose_log
 from deepseekserve.agent.reasons import REASONS, Reason
 from deepseekserve.agent.signatures import TABLE, Fix
 from deepseekserve.diagnose import diagnose as diagnose_facts
-from deepseekserve.facts import Facts, Finding, Trouble, parse_refusal
+from deepseekserve.facts import Finding
 from tests.logs import recorder
 from tests.logs.test_wordings import WORDINGS
-from tests.unit.seen import HASH, deployment, facts, pod
+from tests.unit.seen import facts, pod, said_of, words
 
 PAGE = Path(__file__).parents[1] / "docs" / "diagnosis.md"
 EXAMPLES = 2
+KUBERNETES_EXAMPLES = 6
 LINE_CHARS = 300
 
 INTRODUCTION = """\
@@ -63,15 +64,15 @@ What Kubernetes says of the pod (no node, no image, no Secret) comes after what 
 diagnosis for any log, without a cluster: `python -m deepseekserve.agent.diagnose engine.log`.
 """
 
-_SITUATIONS: Mapping[Reason, Callable[[], Facts]] = {
-    Reason.IMAGE_PULL_FAILED: lambda: facts(pod("image-back-off")),
-    Reason.UNSCHEDULABLE: lambda: facts(pod("unschedulable")),
-    Reason.EVICTED: lambda: facts(pod("evicted"), pod("scheduling", name="next")),
-    Reason.QUOTA_EXCEEDED: lambda: facts(refusal=parse_refusal(deployment(), HASH)),
-    Reason.ADMISSION_REFUSED: lambda: facts(refusal=Trouble(
-        "FailedCreate", 'pods "r1-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true')),
-    Reason.CONTAINER_CONFIG_ERROR: lambda: facts(pod("config-error")),
-    Reason.NODE_LOST: lambda: facts(pod("node-lost")),
+# What of tests/unit/data/seen/words.yaml can be of a reason.
+_KUBERNETES: Mapping[Reason, str] = {
+    Reason.IMAGE_PULL_FAILED: "images",
+    Reason.UNSCHEDULABLE: "scheduler",
+    Reason.EVICTED: "evictions",
+    Reason.QUOTA_EXCEEDED: "refusals",
+    Reason.ADMISSION_REFUSED: "refusals",
+    Reason.CONTAINER_CONFIG_ERROR: "containers",
+    Reason.VOLUME_MOUNT_FAILED: "volumes",
 }
 
 _NEXT_STEPS: Mapping[Reason, str] = {
@@ -79,7 +80,6 @@ _NEXT_STEPS: Mapping[Reason, str] = {
     Reason.INVALID_SPEC: "Edit the spec as the message says; what runs goes on unchanged meanwhile.",
     Reason.NAME_CONFLICT: "Delete or rename the object that the message names, or take another name.",
     Reason.SUSPENDED: "Set spec.suspended to false.",
-    Reason.VOLUME_MOUNT_FAILED: "Not given yet: `kubectl describe pod` shows what the kubelet says of the volume.",
     Reason.DOES_NOT_FIT: "Not given yet.",
 }
 
@@ -124,9 +124,10 @@ def _alone(reason: Reason) -> Iterator[str]:
 def _examples(reason: Reason) -> list[Example]:
     """Recorded logs first, then wordings; of the same message one."""
     found: dict[str, Example] = {}
+    most = KUBERNETES_EXAMPLES if reason in _KUBERNETES else EXAMPLES
     for example in chain(_from_logs(reason), _from_kubernetes(reason)):
         found.setdefault(re.sub(r"\d+", "0", example.message), example)
-        if len(found) == EXAMPLES:
+        if len(found) == most:
             break
     return list(found.values())
 
@@ -153,11 +154,16 @@ def _decisive(lines: Sequence[str], reason: Reason) -> Sequence[str]:
 
 
 def _from_kubernetes(reason: Reason) -> Iterator[Example]:
-    if reason in _SITUATIONS:
-        found = diagnose_facts(_SITUATIONS[reason]())
+    about = _KUBERNETES.get(reason)
+    told = [(said["source"], [" ".join(said["says"].split())], said_of(about, said))
+            for said in words(about)] if about else []
+    told += [("Kubernetes", [], facts(pod("node-lost")))] if reason is Reason.NODE_LOST else []
+    for source, lines, seen in told:
+        found = diagnose_facts(seen)
         assert isinstance(found, Finding)
-        assert found.reason is reason
-        yield Example("Kubernetes", (), found.message, found.remedy)
+        if found.reason is reason:
+            fixes = [Fix(fix.field, fix.value, fix.why) for fix in found.fixes]
+            yield Example(source, lines, found.message, found.remedy, fixes)
 
 
 def _shown(example: Example) -> str:

@@ -10,10 +10,13 @@ from typing import Any
 
 import yaml
 
-from deepseekserve.facts import AgentReport, Facts, PodFacts, parse_pod, parse_report
+from deepseekserve.facts import AgentReport, Facts, Mounting, PodFacts, Trouble, parse_pod, parse_report
+
+Words = dict[str, Any]
 
 FOLDER = Path(__file__).parent / "data" / "seen"
 HASH = "0123456789"
+LONG_AGO = "2026-11-24T12:00:00Z"
 NOW = datetime(2026, 11, 24, 12, 2, 30, tzinfo=UTC)
 
 
@@ -39,6 +42,38 @@ def report(situation: str, **changes: Any) -> AgentReport:
 
 def deployment() -> Mapping[str, Any]:
     found: Mapping[str, Any] = yaml.safe_load((FOLDER / "deployment.yaml").read_text())
+    return found
+
+
+def words(about: str) -> list[Words]:
+    found: list[Words] = yaml.safe_load((FOLDER / "words.yaml").read_text())[about]
+    return found
+
+
+def said_of(about: str, said: Words) -> Facts:
+    """A resource of which Kubernetes has said this."""
+    text = said["says"]
+    match about:
+        case "scheduler":
+            unscheduled = Trouble("Unschedulable", text, LONG_AGO)
+            return facts(pod("hanging", scheduled=False, waiting=None, unscheduled=unscheduled))
+        case "images":
+            return facts(pod("hanging", waiting=Trouble(said.get("waits", "ErrImagePull"), text)))
+        case "containers":
+            return facts(pod("hanging", waiting=Trouble("CreateContainerConfigError", text)))
+        case "volumes":
+            trouble = Trouble(said.get("event", "FailedMount"), " ".join(text.split()), LONG_AGO)
+            return facts(pod("hanging", mounting=Mounting(done=False, trouble=trouble)))
+        case "evictions":
+            ended = Trouble(said["condition"], text, LONG_AGO) if "condition" in said else None
+            over = Trouble(said.get("over", "Evicted"), text, LONG_AGO) if "over" in said or not ended else None
+            gone = pod("draining", name="old", over=over, deleting=over is None, disrupted=ended)
+            return facts(gone, pod("scheduling", name="new"))
+    return facts(refusal=Trouble("FailedCreate", text, LONG_AGO))
+
+
+def events(situation: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((FOLDER / "events.yaml").read_text())[situation]
     return found
 
 

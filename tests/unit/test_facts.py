@@ -7,9 +7,20 @@ from typing import Any
 import pytest
 
 from deepseekserve.agent.reasons import Phase, Reason
-from deepseekserve.facts import Fix, Trouble, parse_message, parse_pod, parse_refusal, parse_report
+from deepseekserve.facts import (
+    Asks,
+    Fix,
+    Mounting,
+    Reference,
+    Trouble,
+    parse_events,
+    parse_message,
+    parse_pod,
+    parse_refusal,
+    parse_report,
+)
 from deepseekserve.facts.moments import micro_time, moment, rfc3339, seconds_since
-from tests.unit.seen import HASH, NOW, deployment, facts, pod, raw_pod, raw_report, report
+from tests.unit.seen import HASH, NOW, deployment, events, facts, pod, raw_pod, raw_report, report
 
 # Pods
 
@@ -80,6 +91,64 @@ def test_a_pod_without_labels_belongs_to_no_revision() -> None:
     raw = raw_pod("ready")
     del raw["metadata"]["labels"]
     assert parse_pod(raw).revision == ""
+
+
+def test_a_pod_hangs_while_it_has_a_node_and_no_container_of_it_has_been_made() -> None:
+    assert pod("hanging").hangs
+    for situation in ("scheduling", "unschedulable", "pulling", "image-back-off", "running", "ready", "back-off"):
+        assert not pod(situation).hangs
+
+
+def test_what_a_pod_asks_for_is_read_with_the_fields_that_ask_for_it() -> None:
+    asks = pod("hanging").asks
+    assert asks.amounts == (("nvidia.com/gpu", "2"), ("memory", "16Gi"), ("cpu", "4"))
+    assert (asks.memory_limit, asks.claims) == ("16Gi", ("models",))
+    assert [toleration["key"] for toleration in asks.tolerations] == ["node.kubernetes.io/not-ready", "team"]
+    assert asks.references == (
+        Reference("Secret", "hf", "spec.model.tokenSecretRef (or HF_TOKEN in spec.engine.env)", key="token"),
+        Reference("Secret", "keys", "spec.access.apiKeySecretRef", key="api"),
+        Reference("ConfigMap", "proxy", "PROXY in spec.engine.env or spec.podTemplate", key="url"),
+        Reference("Secret", "sidecar", "spec.podTemplate"),
+        Reference("Secret", "certs", "spec.podTemplate", volume="certs"),
+        Reference("Secret", "certs-2", "spec.podTemplate", volume="both"),
+        Reference("ConfigMap", "settings", "spec.podTemplate", volume="both"),
+    )
+    assert pod("ready").asks == Asks()
+
+
+def test_who_ends_a_pod_is_kept_with_the_time() -> None:
+    assert pod("draining").disrupted == Trouble(
+        "EvictionByEvictionAPI", "Eviction API: evicting", "2026-11-24T12:02:00Z")
+    assert pod("ready").disrupted is None
+
+
+# Events
+
+@pytest.mark.parametrize(("situation", "words"), [
+    ("secret-missing", 'secret "certs" not found'),
+    ("both", 'secret "certs" not found'),
+    ("timed-out", "Unable to attach or mount volumes"),
+    ("in-use", "Multi-Attach error"),
+    ("again-after-a-restart-of-the-node", 'secret "certs" not found'),
+    ("one-mended-of-two", 'secret "other" not found'),
+])
+def test_events_tell_what_keeps_a_volume_from_being_mounted(situation: str, words: str) -> None:
+    mounting = parse_events(events(situation))
+    assert mounting.trouble
+    assert words in mounting.trouble.message
+    assert mounting.trouble.since.startswith("2026-11-24T12:0")
+    assert not mounting.done
+
+
+def test_a_volume_is_no_trouble_any_more_once_something_later_has_happened() -> None:
+    assert parse_events(events("mended")) == Mounting(done=True, trouble=None)
+    assert parse_events(events("attached-at-last")) == Mounting(done=False, trouble=None)
+    assert parse_events([]) == Mounting(done=False, trouble=None)
+
+
+def test_events_without_times_or_words_are_read_too() -> None:
+    assert parse_events([{}]) == Mounting(done=False, trouble=None)
+    assert parse_events([{"reason": "FailedMount"}]) == Mounting(done=False, trouble=None)
 
 
 # Reports

@@ -6,19 +6,15 @@ engine itself says comes before what Kubernetes says of its pod. `progress` tell
 
 from collections.abc import Callable, Sequence
 
+from deepseekserve.diagnose.admission import pod_is_refused
 from deepseekserve.diagnose.arguments import whole
+from deepseekserve.diagnose.containers import container_cannot_be_made, neighbour_fails
+from deepseekserve.diagnose.endings import node_is_lost, pod_was_evicted
 from deepseekserve.diagnose.engine import engine_ended, engine_reports_failure
-from deepseekserve.diagnose.kubernetes import (
-    GRACE_S,
-    container_cannot_be_made,
-    image_cannot_be_pulled,
-    neighbour_fails,
-    node_is_lost,
-    pod_is_refused,
-    pod_was_evicted,
-    unschedulable,
-)
+from deepseekserve.diagnose.images import image_cannot_be_pulled
 from deepseekserve.diagnose.progress import Progress, progress
+from deepseekserve.diagnose.scheduling import GRACE_S, unschedulable
+from deepseekserve.diagnose.volumes import volume_cannot_be_mounted
 from deepseekserve.facts import Facts, Finding
 
 __all__ = ["CHECKS", "GRACE_S", "Progress", "diagnose", "progress"]
@@ -28,6 +24,7 @@ CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
     engine_ended,
     container_cannot_be_made,
     image_cannot_be_pulled,
+    volume_cannot_be_mounted,
     neighbour_fails,
     pod_is_refused,
     unschedulable,

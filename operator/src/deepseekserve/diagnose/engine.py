@@ -26,7 +26,7 @@ def engine_reports_failure(facts: Facts) -> Finding | None:
 
 def engine_ended(facts: Facts) -> Finding | None:
     """An engine's container ended with an error and has not been ready since."""
-    return _gravest(replace(_cause(ended), pod=pod.name) for pod in facts.starting if (ended := _failed_end(pod)))
+    return _gravest(replace(_cause(ended, pod), pod=pod.name) for pod in facts.starting if (ended := _failed_end(pod)))
 
 
 def _failed_end(pod: PodFacts) -> Ended | None:
@@ -35,20 +35,27 @@ def _failed_end(pod: PodFacts) -> Ended | None:
     return pod.ended if pod.ended and (pod.ended.code != 0 or pod.ended.reason == OOM_KILLED) else None
 
 
-def _cause(ended: Ended) -> Finding:
+def _cause(ended: Ended, pod: PodFacts) -> Finding:
     """Why a container ended, from the best witness."""
     told = ended.report.failure if ended.report else None
     if ended.reason == OOM_KILLED and (told is None or told.reason in _VAGUE):
-        return replace(_out_of_memory(ended), log_excerpt=told.log_excerpt if told else "")
+        return replace(_out_of_memory(ended, pod.asks.memory_limit), log_excerpt=told.log_excerpt if told else "")
     finding = told or read_tail(ended)
     return finding if finding.at else replace(finding, at=ended.at)
 
 
-def _out_of_memory(ended: Ended) -> Finding:
+def _out_of_memory(ended: Ended, limit: str) -> Finding:
+    """Without a limit of its own the container cannot have met one: the node had no memory left."""
+    lower = "lower spec.engine.kvCacheMemory or spec.engine.maxModelLen"
+    if limit:
+        why, remedy = f"it needed more memory than its limit, {limit}", f"Raise spec.resources.memory, or {lower}."
+    else:
+        why = "it has no limit, so the node itself had no memory left"
+        remedy = f"Set spec.resources.memory to what the engine needs, so that the node keeps it free, or {lower}."
     return Finding(
         reason=Reason.HOST_OUT_OF_MEMORY,
-        message="The kernel's OOM killer ended the engine's container: it needed more memory than its limit.",
-        remedy="Raise spec.resources.memory, or lower spec.engine.kvCacheMemory or spec.engine.maxModelLen.",
+        message=f"The kernel's OOM killer ended the engine's container: {why}.",
+        remedy=remedy,
         at=ended.at,
     )
 

@@ -1,16 +1,19 @@
-"""Turns what observe saw (raw pods, a Deployment, agents' reports) into frozen values that can be compared and kept.
+"""Turns what observe saw (raw pods and Events, a Deployment, agents' reports) into frozen values, to compare and keep.
 
 Pure; stands between observe and diagnose. What is missing or strange in a raw object becomes an empty value, never an
 exception: a decision must not fail because a pod was read half-written.
 """
 
+from deepseekserve.facts.asks import Asks, Reference
 from deepseekserve.facts.durations import Took, last_took, parse_took
+from deepseekserve.facts.events import parse_events
 from deepseekserve.facts.findings import Finding, Fix
-from deepseekserve.facts.pods import Ended, Neighbour, PodFacts, Trouble, parse_pod
+from deepseekserve.facts.pods import Ended, Mounting, Neighbour, PodFacts, Trouble, parse_pod
 from deepseekserve.facts.reports import AgentReport, parse_message, parse_report
 from deepseekserve.facts.resource import Facts, parse_refusal
 
 __all__ = [
-    "AgentReport", "Ended", "Facts", "Finding", "Fix", "Neighbour", "PodFacts", "Took", "Trouble",
-    "last_took", "parse_message", "parse_pod", "parse_refusal", "parse_report", "parse_took",
+    "AgentReport", "Asks", "Ended", "Facts", "Finding", "Fix", "Mounting", "Neighbour", "PodFacts", "Reference",
+    "Took", "Trouble", "last_took", "parse_events", "parse_message", "parse_pod", "parse_refusal", "parse_report",
+    "parse_took",
 ]

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseekserve import names
+from deepseekserve.facts.asks import Asks, parse_asks
 from deepseekserve.facts.reports import AgentReport, parse_message
 
 Raw = Mapping[str, Any]
+
+_BEING_MADE = frozenset({"ContainerCreating", "PodInitializing"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ class Ended:
     message: str                  # the agent's report, or the end of the log
     at: str                       # RFC 3339
     report: AgentReport | None
+
+
+@dataclass(frozen=True)
+class Mounting:
+    """How far the volumes of a pod are."""
+
+    done: bool                    # all are mounted, and what comes next has begun
+    trouble: Trouble | None       # what stands in the way
 
 
 @dataclass(frozen=True)
@@ -55,14 +66,23 @@ class PodFacts:
     ready: bool
     lapsed: bool                  # not ready now, but it was in this run of the container
     over: Trouble | None          # the pod itself is finished: evicted, its node shut down, ...
+    disrupted: Trouble | None     # who has ended it or is ending it, where that was neither we nor it itself
     scheduled: bool
     unscheduled: Trouble | None   # what the scheduler says
     running: bool                 # the engine's container is
     waiting: Trouble | None       # why it is not
     restarts: int
     ended: Ended | None
+    asks: Asks
     report: AgentReport | None = None
     neighbours: tuple[Neighbour, ...] = ()
+    mounting: Mounting | None = None          # None: its Events have not been read
+
+    @property
+    def hangs(self) -> bool:
+        """Has a node, and no container has been made yet: why, only Events tell."""
+        waits = (self.waiting, *(other.waiting for other in self.neighbours))
+        return self.starting and self.scheduled and all(why and why.reason in _BEING_MADE for why in waits)
 
     @property
     def waits(self) -> tuple[tuple[str, Trouble], ...]:
@@ -102,6 +122,7 @@ def parse_pod(raw: Raw) -> PodFacts:
         ready=_is_true(conditions.get("Ready")),
         lapsed=_has_lapsed(conditions.get("Ready") or {}, state),
         over=_over(status),
+        disrupted=_disrupted(conditions.get("DisruptionTarget") or {}),
         scheduled=_is_true(conditions.get("PodScheduled")),
         unscheduled=_unscheduled(conditions.get("PodScheduled") or {}),
         running="running" in state,
@@ -109,6 +130,7 @@ def parse_pod(raw: Raw) -> PodFacts:
         restarts=container.get("restartCount") or 0,
         ended=_end_of(container),
         neighbours=tuple(_neighbours(status)),
+        asks=parse_asks(raw.get("spec") or {}),
     )
 
 
@@ -150,8 +172,14 @@ def _last_moment(status: Raw) -> str:
 
 
 def _unscheduled(condition: Raw) -> Trouble | None:
-    if condition.get("status") != "False":
-        return None
+    return _told(condition) if condition.get("status") == "False" else None
+
+
+def _disrupted(condition: Raw) -> Trouble | None:
+    return _told(condition) if _is_true(condition) else None
+
+
+def _told(condition: Raw) -> Trouble:
     since = condition.get("lastTransitionTime") or ""
     return Trouble(condition.get("reason") or "", condition.get("message") or "", since)
 

@@ -1,0 +1,66 @@
+"""Turns the Events of one pod into Mounting: whether its volumes are mounted, and what stands in the way.
+
+Pure; one of the parsers of facts. Only Events say why a volume cannot be attached or mounted: the pod's status says
+ContainerCreating for that, for a slow mount and for a long pull of the image alike.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from deepseekserve.facts.moments import moment
+from deepseekserve.facts.pods import Mounting, Raw, Trouble
+
+FAILED_ATTACH = "FailedAttachVolume"
+_FAILED = frozenset({FAILED_ATTACH, "FailedMount", "FailedMapVolume"})
+_ATTACHED = "SuccessfulAttachVolume"
+# Of the kubelet, which comes to the sandbox and the images when all volumes are mounted, and not before.
+_AFTER = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedCreatePodSandBox", "Created", "Started"})
+# Every two minutes, for any failed volume: "timed out waiting for the condition".
+_WRAPPERS = ("Unable to attach or mount volumes", "Unable to mount volumes")
+_RETRIED_S = 150.0          # the kubelet tries a mount again after at most 122 s
+
+
+@dataclass(frozen=True)
+class _Said:
+    reason: str
+    note: str
+    first: str
+    last: str
+
+
+def parse_events(raw: Iterable[Raw]) -> Mounting:
+    """Read Events (events.k8s.io/v1) of one pod, in any order."""
+    said = [_said(event) for event in raw]
+    later = max((each.last for each in said if each.reason in _AFTER), default="")
+    attached = max((each.last for each in said if each.reason == _ATTACHED), default="")
+    failed = [each for each in said if each.reason in _FAILED and each.last > later]
+    failed = [each for each in failed if each.reason != FAILED_ATTACH or each.last > attached]
+    return Mounting(done=bool(later) and not failed, trouble=_root(failed))
+
+
+def _root(failed: list[_Said]) -> Trouble | None:
+    """Of the failures that still happen the first that is precise: it stays the same from one look to the next."""
+    precise = [each for each in failed if not each.note.startswith(_WRAPPERS)] or failed
+    if not precise:
+        return None
+    newest = max(each.last for each in precise)
+    fresh = [each for each in precise if _seconds(each.last, newest) < _RETRIED_S]
+    root = min(fresh, key=lambda each: (each.first, each.note))
+    return Trouble(root.reason, " ".join(root.note.split()), root.first)
+
+
+def _seconds(earlier: str, later: str) -> float:
+    begin, end = moment(earlier), moment(later)
+    return (end - begin).total_seconds() if begin and end else 0.0
+
+
+def _said(event: Raw) -> _Said:
+    """An Event has its times in new fields or in old ones, as its writer's client likes."""
+    first = event.get("deprecatedFirstTimestamp") or event.get("eventTime") or ""
+    last = (event.get("series") or {}).get("lastObservedTime") or event.get("deprecatedLastTimestamp") or first
+    return _Said(event.get("reason") or "", event.get("note") or "", _whole(first), _whole(last))
+
+
+def _whole(time: str) -> str:
+    """In whole seconds, so that times of both kinds can be compared as texts."""
+    return f"{time[:19]}Z" if time else ""
