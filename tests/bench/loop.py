@@ -12,7 +12,7 @@ import sys
 from deepseekserve import bundle
 from deepseekserve.kube import Key, Kind, Kube, Object, connect
 from deepseekserve.kube.kinds import BY_KIND, EVENTS, SERVES
-from deepseekserve.observe import Agents, Cache
+from deepseekserve.observe import Agents, Cache, Observer, PodEvents
 from deepseekserve.observe.agents import session
 from deepseekserve.reconcile import Reconciler
 from deepseekserve.reconcile.publish import Publisher
@@ -52,7 +52,8 @@ async def prototype() -> list[str]:
     cache.put(SERVES, {**new, "metadata": {**new["metadata"], **stored}})
     async with session() as agents:
         revisions = Revisions(kube, cache, Settings(), bundle.build())
-        await Reconciler(kube, cache, Agents(agents), revisions, Publisher(kube, cache, "loop")).reconcile(
+        observer = Observer(cache, Agents(agents), PodEvents(kube))
+        await Reconciler(kube, cache, observer, revisions, Publisher(kube, cache, "loop")).reconcile(
             Key(NAMESPACE, NAME))
     return [json.dumps(body) for body in kube.writes]
 

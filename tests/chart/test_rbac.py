@@ -37,7 +37,7 @@ def test_the_cluster_role_is_what_the_code_asks_for() -> None:
         at(SERVES, "status"): {"patch"},
         at(SERVES, "finalizers"): {"update"},
         at(PODS): READ | {"watch"},
-        at(EVENTS): {"create"},
+        at(EVENTS): {"create", "list"},
     }
 
 
@@ -91,6 +91,7 @@ def may(kubectl: Kubectl, user: str, verb: str, key: tuple[str, str], **where: s
 def test_the_operator_may_do_its_work_in_every_namespace(bound: Kubectl) -> None:
     assert may(bound, USER, "patch", ("apps", "deployments"))
     assert may(bound, USER, "patch", at(SERVES, "status"))
+    assert may(bound, USER, "list", at(EVENTS))
     assert may(bound, USER, "update", at(LEASES), namespace=NAMESPACE, name=names.LEASE_NAME)
 
 
@@ -98,6 +99,7 @@ def test_the_operator_may_touch_nothing_that_is_not_its_own(bound: Kubectl) -> N
     assert not may(bound, USER, "get", ("", "secrets"))
     assert not may(bound, USER, "patch", at(SERVES))
     assert not may(bound, USER, "delete", at(PODS))
+    assert not may(bound, USER, "watch", at(EVENTS))
     assert not may(bound, USER, "create", ("", "pods/exec"))
     assert not may(bound, USER, "update", at(LEASES), name=names.LEASE_NAME)
     assert not may(bound, USER, "update", at(LEASES), namespace=NAMESPACE, name="another")

@@ -276,6 +276,17 @@ class Pod:
         """The container cannot be made, for a reason in Kubernetes' words."""
         self._write("Pending", ready=False, state={"waiting": {"reason": reason, "message": message}})
 
+    def say(self, reason: str, note: str) -> None:
+        """Post an Event of the pod, as its kubelet does."""
+        uid = (self.kubectl.get("pod", self.name) or {})["metadata"]["uid"]
+        self.kubectl.apply({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": f"{self.name}.{time.time_ns():x}"},
+            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": self.kubectl.namespace,
+                               "name": self.name, "uid": uid},
+            "reason": reason, "message": note, "type": "Warning", "firstTimestamp": now(), "lastTimestamp": now(),
+            "count": 1, "source": {"component": "kubelet"}, "reportingComponent": "kubelet",
+        })
+
     def run(self) -> None:
         """The container runs, and its agent answers."""
         self._write("Running", ready=False, state={"running": {"startedAt": now()}})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deepseekserve import names
-from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
+from tests.integration.operating import Operator, Pods, eventually, install_crd, least_privileged, resource, running
 from tests.lab.kubectl import Kubectl
 
 CHILDREN = "deployments,services,controllerrevisions"
@@ -59,6 +59,29 @@ def test_resources_of_the_listed_namespaces_are_served_and_no_others(
         eventually(lambda: not a.list(CHILDREN, names.CHILD_SELECTOR), "all gone")
     assert not other.list(CHILDREN, names.CHILD_SELECTOR)
     assert "orbidden" not in operator.says()
+    assert "Traceback" not in operator.says()
+
+
+def test_a_role_of_an_older_chart_that_lists_no_events_costs_one_line_in_the_log(
+    kubectl_here: Kubectl, teams: list[Kubectl], tmp_path: Path,
+) -> None:
+    team = teams[0]
+    told = confined(kubectl_here, tmp_path, team.namespace)
+    bind(kubectl_here, tmp_path, team.namespace)
+    (role,) = team.list("roles")
+    older = [rule | {"verbs": ["create"]} if rule["resources"] == ["events"] else rule for rule in role["rules"]]
+    team.patch("role", role["metadata"]["name"], {"rules": older})
+    pods = Pods(team)
+    with running(told) as operator:
+        team.apply(resource("tiny"))
+        pod = pods.next("tiny")
+        pod.schedule()
+        count = operator.count
+        eventually(lambda: count("deepseekserve_kube_requests_total", verb="list", code="403") >= 2, "two refusals")
+        pod.serve()
+        eventually(lambda: (team.get("dss", "tiny") or {})["status"]["phase"] == "Serving", "a pod that serves")
+    pods.close()
+    assert operator.says().count("may not list Events") == 1
     assert "Traceback" not in operator.says()
 
 

@@ -179,6 +179,28 @@ def test_what_the_kubelet_cannot_do_is_told_until_it_can(
     assert seen["status"]["phase"] == "Starting"
 
 
+def test_a_secret_that_only_events_say_is_missing_is_told_until_it_is_there(tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    pod.schedule()
+    pod.say("FailedMount", 'MountVolume.SetUp failed for volume "certs" : secret "certs" not found')
+    seen = tiny.until(failed_with("ContainerConfigError"), timeout_s=60, what="the missing Secret").object
+    assert "the Secret certs does not exist" in seen["status"]["failure"]["message"]
+    mark = tiny.mark()
+    pod.say("Pulling", 'Pulling image "x"')
+    tiny.until(lambda r: "failure" not in r["status"], timeout_s=60, what="no failure", since=mark)
+
+
+def test_a_volume_that_is_in_use_elsewhere_is_told_until_the_container_runs(tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    pod.schedule()
+    pod.say("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) other')
+    seen = tiny.until(failed_with("VolumeMountFailed"), timeout_s=60, what="VolumeMountFailed").object
+    assert "which the pod other uses" in seen["status"]["failure"]["message"]
+    mark = tiny.mark()
+    pod.run()
+    tiny.until(lambda r: "failure" not in r["status"], timeout_s=30, what="no failure", since=mark)
+
+
 # What keeps us from it
 
 @contextmanager

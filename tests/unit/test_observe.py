@@ -1,20 +1,49 @@
-"""Which pods a resource is judged by, and which agents are asked."""
+"""Which pods a resource is judged by, which agents are asked, and of which pods Events are read."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from kubernetes_asyncio.client.api_client import ApiClient
+from kubernetes_asyncio.client.configuration import Configuration
 
 from deepseekserve import names
-from deepseekserve.kube import Key
+from deepseekserve.facts import Mounting
+from deepseekserve.kube import Key, Kube
 from deepseekserve.kube.kinds import PODS, SERVES
-from deepseekserve.observe import Agents, Cache, observe
+from deepseekserve.observe import Agents, Cache, Observer, PodEvents
 from deepseekserve.observe.agents import session
-from tests.unit.seen import HASH, NOW, pod, raw_pod, raw_report
+from tests.unit.seen import HASH, NOW, events, pod, raw_pod, raw_report
 
 TINY = Key("demo", "tiny")
+
+
+@asynccontextmanager
+async def events_of(*situations: str) -> AsyncIterator[tuple[PodEvents, list[str]]]:
+    """What is read from an API server that has these Events, one after the other, and the field selectors it has had.
+
+    A situation may also be an HTTP code.
+    """
+    asked: list[str] = []
+    left = list(situations)
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.query["fieldSelector"])
+        situation = left.pop(0)
+        if situation.isdigit():
+            return web.json_response({"reason": "Forbidden"}, status=int(situation))
+        return web.json_response({"items": events(situation)})
+
+    app = web.Application()
+    app.router.add_get("/apis/events.k8s.io/v1/namespaces/demo/events", answer)
+    async with TestServer(app) as server, ApiClient(Configuration(host=str(server.make_url("")).rstrip("/"))) as client:
+        yield PodEvents(Kube(client)), asked
 
 
 def names_seen(*, made: str) -> list[str]:
@@ -26,8 +55,8 @@ def names_seen(*, made: str) -> list[str]:
     cache.put(SERVES, {"metadata": metadata})
 
     async def look() -> list[str]:
-        async with session() as http:
-            return [pod.name for pod in (await observe(cache, Agents(http), TINY, HASH, NOW)).pods]
+        async with session() as http, events_of("mended") as (told, _):
+            return [pod.name for pod in (await Observer(cache, Agents(http), told).look(TINY, HASH, NOW)).pods]
 
     return asyncio.run(look())
 
@@ -73,3 +102,67 @@ def test_an_agent_of_an_older_release_is_asked_once(monkeypatch: pytest.MonkeyPa
 def test_an_agent_whose_report_is_none_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     reports = [{"schema": 0}, raw_report("serving") | {"degraded": "told"}]
     assert asyncio.run(heard(reports, monkeypatch)) == ["no report", "told", "told"]
+
+
+# Events
+
+SECRET = 'MountVolume.SetUp failed for volume "certs" : secret "certs" not found'
+
+
+async def at(told: PodEvents, age_s: float, *pods: str) -> list[str | None]:
+    """What is known of the volumes of pods in these situations, so long after they were made."""
+    now = NOW + timedelta(seconds=age_s)
+    made = [replace(pod(situation), uid=situation, created=NOW.isoformat()) for situation in pods]
+    seen = await told.ask(TINY, made, now)
+    return [p.mounting.trouble.message if p.mounting and p.mounting.trouble else None for p in seen]
+
+
+async def test_events_are_read_of_a_pod_that_hangs_and_of_no_other() -> None:
+    async with events_of("secret-missing") as (told, asked):
+        assert await at(told, 10, "hanging", "running", "ready") == [SECRET, None, None]
+    assert asked == ["regarding.uid=hanging"]
+
+
+async def test_a_young_pod_is_not_asked_about_and_an_old_one_less_and_less_often() -> None:
+    async with events_of("in-use", "secret-missing", "secret-missing") as (told, asked):
+        counts = []
+        for age_s in (1, 4, 6, 7, 9, 10, 12, 14):
+            await at(told, age_s, "hanging")
+            counts.append(len(asked))
+    assert counts == [0, 0, 1, 1, 2, 2, 2, 3]
+
+
+async def test_what_is_known_stays_known_between_two_questions() -> None:
+    async with events_of("secret-missing") as (told, _):
+        assert [await at(told, age_s, "hanging") for age_s in (6, 7, 8)] == [[SECRET]] * 3
+
+
+async def test_a_pod_whose_volumes_are_mounted_is_never_asked_about_again() -> None:
+    async with events_of("mended") as (told, asked):
+        for age_s in (6, 60, 600):
+            await at(told, age_s, "hanging")
+        (seen,) = await told.ask(TINY, [pod("hanging", uid="hanging")], NOW)
+    assert seen.mounting == Mounting(done=True, trouble=None)
+    assert len(asked) == 1
+
+
+async def test_an_answer_that_does_not_come_changes_nothing_that_is_known() -> None:
+    async with events_of("secret-missing", "500") as (told, asked):
+        assert await at(told, 6, "hanging") == [SECRET]
+        assert await at(told, 30, "hanging") == [SECRET]
+    assert len(asked) == 2
+
+
+async def test_a_right_that_is_missing_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with events_of("403", "403", "secret-missing") as (told, _):
+        assert [await at(told, age_s, "hanging") for age_s in (6, 30, 90)] == [[None], [None], [SECRET]]
+    assert [record.getMessage() for record in caplog.records] == [
+        "may not list Events, which tell of volumes: upgrade the chart"]
+
+
+async def test_a_pod_that_hangs_no_more_is_forgotten() -> None:
+    async with events_of("secret-missing", "in-use") as (told, asked):
+        await at(told, 6, "hanging")
+        await at(told, 7, "running")
+        await at(told, 8, "hanging")
+    assert len(asked) == 2

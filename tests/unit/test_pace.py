@@ -7,7 +7,7 @@ import pytest
 
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.apply import Outcome
-from deepseekserve.facts import Finding
+from deepseekserve.facts import Finding, Mounting, Trouble
 from deepseekserve.reconcile.pace import next_look
 from tests.unit.seen import NOW, facts, pod, report
 
@@ -42,6 +42,18 @@ def test_a_pod_without_a_node_is_looked_at_when_its_grace_is_over() -> None:
     young = facts(pod("unschedulable"), now=NOW - timedelta(seconds=147))          # 3 s after the scheduler's word
     assert next_look(young) == 7
     assert next_look(facts(pod("unschedulable"))) is None
+
+
+@pytest.mark.parametrize(("age_s", "next_s"), [(0, 5), (4, 2), (5, 2.5), (30, 15), (3600, 60)])
+def test_a_pod_that_hangs_is_looked_at_less_and_less_often(age_s: int, next_s: float) -> None:
+    hanging = pod("hanging", created=(NOW - timedelta(seconds=age_s)).isoformat())
+    assert next_look(facts(hanging)) == next_s
+    in_trouble = replace(hanging, mounting=Mounting(done=False, trouble=Trouble("FailedMount", "no")))
+    assert next_look(facts(in_trouble)) == next_s
+
+
+def test_a_pod_whose_volumes_are_mounted_needs_no_look() -> None:
+    assert next_look(facts(pod("hanging", mounting=Mounting(done=True, trouble=None)))) is None
 
 
 def test_what_stands_in_the_way_is_tried_again_and_the_soonest_look_counts() -> None:

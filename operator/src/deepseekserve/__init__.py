@@ -5,7 +5,7 @@ The data flow, top to bottom:
     kopf on.event (handlers) -> work queue (workqueue) -> reconcile(key)
 
     reconcile:  get        the resource from the cache (kube)
-                observe    children, pods, their agents -> Facts (observe, facts)
+                observe    children, pods, their agents and Events -> Facts (observe, facts)
                 diagnose   Facts -> Finding: phase, progress, reason, remedy (diagnose)
                 render     spec, current revision, replicas -> child manifests (revision, engine, render)
                 apply      missing ones created, changed ones applied, strangers left alone (apply)

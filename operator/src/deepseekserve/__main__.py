@@ -21,7 +21,7 @@ from deepseekserve.kube import Kube, KubeError, connect
 from deepseekserve.kube.kinds import SERVES
 from deepseekserve.leader import Lease
 from deepseekserve.logs import fields, loop_errors, set_up
-from deepseekserve.observe import Agents, Cache, Watch
+from deepseekserve.observe import Agents, Cache, Observer, PodEvents, Watch
 from deepseekserve.observe.agents import session
 from deepseekserve.probes import probes
 from deepseekserve.reconcile import Reconciler
@@ -101,7 +101,7 @@ async def lead(kube: Kube, chosen: Settings) -> int:
         reconciler = Reconciler(
             kube=kube,
             cache=cache,
-            agents=Agents(agents),
+            observer=Observer(cache, Agents(agents), PodEvents(kube)),
             revisions=Revisions(kube, cache, chosen, bundle.build()),
             publisher=Publisher(kube, cache, chosen.identity),
         )

@@ -19,7 +19,7 @@ from kubernetes_asyncio.config import ConfigException, load_incluster_config, lo
 
 from deepseekserve import metrics, names
 from deepseekserve.kube.errors import Forbidden, KubeError, NotFound, Unreachable, may_pass, refusal
-from deepseekserve.kube.kinds import Key, Kind, Listing, Object, key_of
+from deepseekserve.kube.kinds import EVENTS, Key, Kind, Listing, Object, key_of
 
 REQUEST_TIMEOUT_S = 30
 PAGE_SIZE = 100
@@ -104,6 +104,12 @@ class Kube:
         except Forbidden:
             return False
         return True
+
+    async def events_of(self, namespace: str, uid: str) -> list[Object]:
+        """The Events of one object. The API server keeps them for an hour, and looks through those of the namespace."""
+        query: dict[str, str | int] = {"fieldSelector": f"regarding.uid={uid}", "limit": PAGE_SIZE}
+        found = await self._send(Request("list", "GET", EVENTS.path(namespace), query))
+        return found.get("items") or []
 
     async def pages(self, kind: Kind, *, selector: str = "") -> AsyncIterator[Listing]:
         """All objects that match the label selector, page by page, of the namespaces that it is confined to.

@@ -12,7 +12,7 @@ from deepseekserve.apply import apply, prune, stop
 from deepseekserve.diagnose import diagnose
 from deepseekserve.facts import Facts
 from deepseekserve.kube import Key, Kube, KubeError, Object
-from deepseekserve.observe import Agents, Cache, observe
+from deepseekserve.observe import Cache, Observer
 from deepseekserve.reconcile.invalid import asks_for_none, finding_of, last_subject
 from deepseekserve.reconcile.pace import next_look
 from deepseekserve.reconcile.publish import Publisher
@@ -24,11 +24,11 @@ __all__ = ["Reconciler"]
 
 @dataclass(frozen=True)
 class Reconciler:
-    """What a reconcile works with. Between two of them only the cache and the agents' last words are kept."""
+    """What a reconcile works with. Between two of them only the cache and what was last heard are kept."""
 
     kube: Kube
     cache: Cache
-    agents: Agents
+    observer: Observer
     revisions: Revisions
     publisher: Publisher
 
@@ -36,7 +36,7 @@ class Reconciler:
         """Look at one resource; the seconds until the next look, None when only an event asks for one."""
         raw = self.cache.serve(key)
         if raw is None or "deletionTimestamp" in raw["metadata"]:          # garbage collection does the rest
-            self.agents.forget(key)
+            self.observer.forget(key)
             return None
         previous = Status.read(raw.get("status"))
         try:
@@ -46,7 +46,7 @@ class Reconciler:
         except InvalidSpec as error:
             return await self._tell_invalid(raw, previous, error)
         subject = _subject(serve, current.name)
-        seen = await observe(self.cache, self.agents, key, current.hash, datetime.now(UTC))
+        seen = await self.observer.look(key, current.hash, datetime.now(UTC))
         facts = replace(seen, took=current.took)
         replicas, extra_args = wanted_replicas(subject, previous), serve.spec.engine.extra_args
         first_less = makes_room(subject, previous, facts)
@@ -70,7 +70,7 @@ class Reconciler:
         """Say what is wrong with the spec, and what serves meanwhile; render nothing, touch only what shall stop."""
         subject = last_subject(raw, previous, self.cache)
         key = Key(subject.namespace, subject.name)
-        facts = await observe(self.cache, self.agents, key, subject.revision_hash, datetime.now(UTC))
+        facts = await self.observer.look(key, subject.revision_hash, datetime.now(UTC))
         await self._tell(raw, previous, decide(subject, previous, facts, finding_of(raw, error)), facts)
         if asks_for_none(raw):
             await stop(self.kube, self.cache, raw)

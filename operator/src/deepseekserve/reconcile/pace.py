@@ -7,6 +7,7 @@ from deepseekserve.apply import Outcome
 from deepseekserve.diagnose import GRACE_S
 from deepseekserve.facts import Facts, PodFacts
 from deepseekserve.facts.moments import seconds_since
+from deepseekserve.observe.events import pause_s
 
 STARTING_S = 1.0
 WAITING_S = 2.0
@@ -28,6 +29,8 @@ def _of_pod(pod: PodFacts, facts: Facts) -> float | None:
     if pod.unscheduled:
         age_s = seconds_since(pod.unscheduled.since, facts.now)
         return max(STARTING_S, GRACE_S - age_s) if age_s is not None and age_s < GRACE_S else None
+    if pod.hangs and not (pod.mounting and pod.mounting.done):
+        return max(STARTING_S, pause_s(pod, facts.now))
     if not pod.ready:
         return None
     if pod.report is None:
