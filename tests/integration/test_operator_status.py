@@ -250,6 +250,65 @@ def test_failures_are_told_while_somebodys_webhook_refuses_our_children(
     here("wait", "deployment/tiny", "--for=jsonpath={.spec.replicas}=2", "--timeout=60s")
 
 
+def takes_pods(kubectl: Kubectl) -> bool:
+    try:
+        kubectl("run", "probe", "--image=x", "--dry-run=server")
+    except KubectlFailed:
+        return False
+    return True
+
+
+def test_a_quota_that_refuses_the_pod_is_told_with_its_numbers(here: Kubectl) -> None:
+    here.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
+                "spec": {"hard": {"requests.memory": "1Gi"}}})
+    eventually(lambda: not takes_pods(here), "a quota that is enforced")
+    with Watch(here, "tiny") as watch:
+        here.apply(resource("tiny"))
+        seen = watch.until(failed_with("QuotaExceeded"), timeout_s=30, what="QuotaExceeded").object
+    assert seen["status"]["failure"]["message"] == (
+        "The namespace's quota small refuses the pod: the pod asks for requests.memory=4Gi, and 0 of 1Gi are used.")
+
+
+def test_a_policy_that_refuses_the_pod_is_named(here: Kubectl) -> None:
+    name = f"no-pods-{here.namespace}"
+    scope = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": here.namespace}}}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    here.apply(
+        {**group, "kind": "ValidatingAdmissionPolicy", "spec": {
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": "false", "message": "no pods here"}]}},
+        {**group, "kind": "ValidatingAdmissionPolicyBinding", "spec": {
+            "policyName": name, "validationActions": ["Deny"], "matchResources": scope}},
+    )
+    try:
+        eventually(lambda: not takes_pods(here), "a policy that is enforced")
+        with Watch(here, "tiny") as watch:
+            here.apply(resource("tiny"))
+            seen = watch.until(failed_with("AdmissionRefused"), timeout_s=30, what="AdmissionRefused").object
+    finally:
+        here("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", name)
+    told = f"The ValidatingAdmissionPolicy {name} refuses the pod: no pods here."
+    assert seen["status"]["failure"]["message"] == told
+
+
+def test_a_drained_pod_is_told_until_its_successor_serves(here: Kubectl, tiny: Watch, pods: Pods) -> None:
+    pod = pods.next("tiny")
+    pod.serve()
+    tiny.until(serves, timeout_s=30, what="Serving")
+    mark = tiny.mark()
+    here.patch("pod", pod.name, {"metadata": {"finalizers": ["example.com/held"]}})  # as a kubelet holds it
+    path = f"/api/v1/namespaces/{here.namespace}/pods/{pod.name}/eviction"
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name}}
+    here("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+    seen = tiny.until(failed_with("Evicted"), timeout_s=30, what="Evicted", since=mark).object
+    assert "evicted through the API" in seen["status"]["failure"]["message"]
+    here.patch("pod", pod.name, {"metadata": {"finalizers": None}})
+    pods.next("tiny", other_than=(pod,)).serve()
+    seen = tiny.until(lambda r: serves(r) and "failure" not in r["status"], timeout_s=30, what="Serving").object
+    assert "failure" not in seen["status"]
+
+
 def labelled(kubectl: Kubectl, path: str) -> None:
     """By PUT: a patch would write the immutable data in another form."""
     found = json.loads(kubectl("get", "--raw", path))

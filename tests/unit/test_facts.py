@@ -129,6 +129,8 @@ def test_who_ends_a_pod_is_kept_with_the_time() -> None:
     ("both", 'secret "certs" not found'),
     ("timed-out", "Unable to attach or mount volumes"),
     ("in-use", "Multi-Attach error"),
+    ("another-attached", "Multi-Attach error"),
+    ("combined", "MountVolume.SetUp failed"),
     ("again-after-a-restart-of-the-node", 'secret "certs" not found'),
     ("one-mended-of-two", 'secret "other" not found'),
 ])
@@ -136,6 +138,7 @@ def test_events_tell_what_keeps_a_volume_from_being_mounted(situation: str, word
     mounting = parse_events(events(situation))
     assert mounting.trouble
     assert words in mounting.trouble.message
+    assert "combined" not in mounting.trouble.message
     assert mounting.trouble.since.startswith("2026-11-24T12:0")
     assert not mounting.done
 

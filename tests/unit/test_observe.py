@@ -153,6 +153,11 @@ async def test_an_answer_that_does_not_come_changes_nothing_that_is_known() -> N
     assert len(asked) == 2
 
 
+async def test_what_is_known_outlives_the_events() -> None:
+    async with events_of("secret-missing", "none") as (told, _):
+        assert [await at(told, age_s, "hanging") for age_s in (6, 4000)] == [[SECRET], [SECRET]]
+
+
 async def test_a_right_that_is_missing_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     async with events_of("403", "403", "secret-missing") as (told, _):
         assert [await at(told, age_s, "hanging") for age_s in (6, 30, 90)] == [[None], [None], [SECRET]]

@@ -12,7 +12,7 @@ from deepseekserve.facts import Facts, Finding
 _POD = re.compile(r'^pods? "[^"]*" is forbidden: ')             # with the name of a pod that never was
 _EXCEEDED = re.compile(r"exceeded quota: (?P<name>[^,]+), requested: (?P<asked>\S+), used: (?P<used>\S+), "
                        r"limited: (?P<limits>\S+)")
-_UNSAID = re.compile(r"failed quota: (?P<name>[^:]+): must specify (?P<what>[^ ]+)")
+_UNSAID = re.compile(r"failed quota: (?P<name>[^:]+): must specify (?P<what>.+)")
 _LIMITS = re.compile(r"(?:exceeded|failed|insufficient) quota|(?:maximum|minimum) \S+ usage per|limit to request ratio")
 _QUOTA_REMEDY = "Raise the ResourceQuota or LimitRange of the namespace, or lower spec.resources or spec.replicas."
 

@@ -91,9 +91,8 @@ def _cause(pod: PodFacts, end: Trouble) -> _Cause:
     named = (reason.reason for reason in (end, pod.disrupted) if reason)
     known = next((_CAUSES[name] for name in named if name in _CAUSES), None)
     return known or _Cause(
-        f"was removed from its node: {end.reason}: {end.message}",
-        "Ask for what the engine needs (spec.resources.memory), or for a priority that is not preempted "
-        "(spec.scheduling.priorityClassName).")
+        f"was taken from its node, or refused by it: {end.reason}: {end.message}",
+        "Look at the node's memory, devices and taints (kubectl describe node).")
 
 
 def _of_kubelet(words: str) -> _Cause | None:

@@ -4,6 +4,7 @@ Pure; one of the parsers of facts. Only Events say why a volume cannot be attach
 ContainerCreating for that, for a slow mount and for a long pull of the image alike.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ _AFTER = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedCreatePodSa
 # Every two minutes, for any failed volume: "timed out waiting for the condition".
 _WRAPPERS = ("Unable to attach or mount volumes", "Unable to mount volumes")
 _RETRIED_S = 150.0          # the kubelet tries a mount again after at most 122 s
+_VOLUME = re.compile(r'for volume "([^"]+)"')
+_COMBINED = "(combined from similar events): "          # where the texts differ too often
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,19 @@ class _Said:
     first: str
     last: str
 
+    @property
+    def volume(self) -> str:
+        match = _VOLUME.search(self.note)
+        return match[1] if match else ""
+
 
 def parse_events(raw: Iterable[Raw]) -> Mounting:
     """Read Events (events.k8s.io/v1) of one pod, in any order."""
     said = [_said(event) for event in raw]
     later = max((each.last for each in said if each.reason in _AFTER), default="")
-    attached = max((each.last for each in said if each.reason == _ATTACHED), default="")
+    attached = {each.volume: each.last for each in sorted(said, key=lambda each: each.last) if each.reason == _ATTACHED}
     failed = [each for each in said if each.reason in _FAILED and each.last > later]
-    failed = [each for each in failed if each.reason != FAILED_ATTACH or each.last > attached]
+    failed = [each for each in failed if each.reason != FAILED_ATTACH or each.last > attached.get(each.volume, "")]
     return Mounting(done=bool(later) and not failed, trouble=_root(failed))
 
 
@@ -46,7 +54,7 @@ def _root(failed: list[_Said]) -> Trouble | None:
     newest = max(each.last for each in precise)
     fresh = [each for each in precise if _seconds(each.last, newest) < _RETRIED_S]
     root = min(fresh, key=lambda each: (each.first, each.note))
-    return Trouble(root.reason, " ".join(root.note.split()), root.first)
+    return Trouble(root.reason, root.note, root.first)
 
 
 def _seconds(earlier: str, later: str) -> float:
@@ -58,7 +66,8 @@ def _said(event: Raw) -> _Said:
     """An Event has its times in new fields or in old ones, as its writer's client likes."""
     first = event.get("deprecatedFirstTimestamp") or event.get("eventTime") or ""
     last = (event.get("series") or {}).get("lastObservedTime") or event.get("deprecatedLastTimestamp") or first
-    return _Said(event.get("reason") or "", event.get("note") or "", _whole(first), _whole(last))
+    note = " ".join((event.get("note") or "").removeprefix(_COMBINED).split())
+    return _Said(event.get("reason") or "", note, _whole(first), _whole(last))
 
 
 def _whole(time: str) -> str:

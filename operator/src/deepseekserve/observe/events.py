@@ -56,7 +56,8 @@ class PodEvents:
         if is_young or (last and now < last.until) or (known and known.done):
             return last or _Heard(None, now)
         try:
-            known = parse_events(await self._kube.events_of(key.namespace, pod.uid))
+            events = await self._kube.events_of(key.namespace, pod.uid)
+            known = parse_events(events) if events else known          # some are said once, and kept for an hour
         except KubeError as error:
             self._complain(error)
         return _Heard(known, now + timedelta(seconds=pause_s(pod, now) - CLOCK_S))
