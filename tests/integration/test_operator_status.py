@@ -179,15 +179,19 @@ def test_what_the_kubelet_cannot_do_is_told_until_it_can(
     assert seen["status"]["phase"] == "Starting"
 
 
-def test_a_secret_that_only_events_say_is_missing_is_told_until_it_is_there(tiny: Watch, pods: Pods) -> None:
-    pod = pods.next("tiny")
-    pod.schedule()
-    pod.say("FailedMount", 'MountVolume.SetUp failed for volume "certs" : secret "certs" not found')
-    seen = tiny.until(failed_with("ContainerConfigError"), timeout_s=60, what="the missing Secret").object
-    assert "the Secret certs does not exist" in seen["status"]["failure"]["message"]
-    mark = tiny.mark()
-    pod.say("Pulling", 'Pulling image "x"')
-    tiny.until(lambda r: "failure" not in r["status"], timeout_s=60, what="no failure", since=mark)
+def test_a_secret_that_only_events_say_is_missing_is_told_until_it_is_there(here: Kubectl, pods: Pods) -> None:
+    volume = {"name": "certs", "secret": {"secretName": "certs"}}
+    with Watch(here, "tiny") as tiny:
+        here.apply(resource("tiny", podTemplate={"spec": {"volumes": [volume]}}))
+        pod = pods.next("tiny")
+        pod.schedule()
+        pod.say("FailedMount", 'MountVolume.SetUp failed for volume "certs" : secret "certs" not found')
+        seen = tiny.until(failed_with("ContainerConfigError"), timeout_s=60, what="the missing Secret").object
+        assert "the Secret certs does not exist; it is asked for by spec.podTemplate" in (
+            seen["status"]["failure"]["message"])
+        mark = tiny.mark()
+        pod.say("Pulling", 'Pulling image "x"')
+        tiny.until(lambda r: "failure" not in r["status"], timeout_s=60, what="no failure", since=mark)
 
 
 def test_a_volume_that_is_in_use_elsewhere_is_told_until_the_container_runs(tiny: Watch, pods: Pods) -> None:

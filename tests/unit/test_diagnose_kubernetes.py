@@ -95,6 +95,15 @@ def test_an_image_of_the_kubelets_next_attempt_reads_the_same() -> None:
     assert one == two
 
 
+def test_a_secret_that_two_fields_ask_for_is_told_with_both() -> None:
+    hanging = pod("hanging")
+    asks = replace(hanging.asks, references=tuple(replace(each, name="one") for each in hanging.asks.references[:2]))
+    waits = Trouble("CreateContainerConfigError", 'secret "one" not found')
+    found = found_in(facts(replace(hanging, asks=asks, waiting=waits)))
+    assert "spec.engine.env) and spec.access.apiKeySecretRef" in found.message
+    assert "Create the Secret one with the key api and token" in found.remedy
+
+
 # No volume
 
 def stuck(trouble: Trouble | None, **changes: object) -> Facts:

@@ -40,7 +40,7 @@ def absence(pod: PodFacts, words: str, problem: str) -> Finding | None:
     keys = {each.key for each in pod.asks.references if (each.kind, each.name) == (found.kind, found.name)} - {""}
     needed = f" with the key {' and '.join(sorted(keys))}" if keys else ""
     where = found.field or "spec.engine.env or spec.podTemplate"
-    asked = f"; {found.field} asks for it" if found.field else ""
+    asked = f"; it is asked for by {found.field}" if found.field else ""
     return Finding(
         reason=Reason.CONTAINER_CONFIG_ERROR,
         message=f"{problem}: {missing}{asked} ({words})",
@@ -53,8 +53,6 @@ def absence(pod: PodFacts, words: str, problem: str) -> Finding | None:
 def _missing(pod: PodFacts, words: str) -> Reference | None:
     """The missing thing, with the key if that is what is missing, and the field where it is known."""
     references = pod.asks.references
-    if f'volume "{names.AGENT_VOLUME}"' in words:          # it is ours to make, and no user's
-        return None
     if match := _NO_VOLUME_KEY.search(words):
         known = [each for each in references if each.volume == match["volume"]]
         return Reference(known[0].kind, known[0].name, known[0].field, key=match["key"]) if known else None
@@ -65,7 +63,7 @@ def _missing(pod: PodFacts, words: str) -> Reference | None:
     kind = _KINDS[values["kind"].lower()]
     fields = [each.field for each in references
               if (each.kind, each.name) == (kind, values["name"]) and values["key"] in ("", each.key)]
-    return Reference(kind, values["name"], fields[0] if fields else "", key=values["key"])
+    return Reference(kind, values["name"], " and ".join(dict.fromkeys(fields)), key=values["key"])
 
 
 def neighbour_fails(facts: Facts) -> Finding | None:

@@ -81,7 +81,7 @@ def _sentence(verdict: _Verdict, asks: Asks) -> str:
     if len(lacks) < len(verdict.refused):
         return ""
     amounts = _listed([f"{amount} {name}" for name, amount in asks.amounts])
-    wanted = f", which asks for {amounts}" if amounts and any(lack.alone for _, lack in lacks) else ""
+    wanted = f", whose engine asks for {amounts}" if amounts and any(lack.alone for _, lack in lacks) else ""
     clauses = [lack.one for _, lack in lacks if lack.of_pod]
     clauses += _of_nodes([(count, lack) for count, lack in lacks if not lack.of_pod], verdict.total)
     bare = ", even when nothing else runs there" if verdict.never and lacks[0][1].alone else ""

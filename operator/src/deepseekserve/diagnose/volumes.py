@@ -25,7 +25,9 @@ def volume_cannot_be_mounted(facts: Facts) -> Finding | None:
         volume = _VOLUME.search(trouble.message)
         name = (volume["name"] or volume["names"]) if volume else ""
         problem = f"The kubelet cannot mount the volume {name}" if name else "The kubelet cannot mount a volume"
-        return absence(pod, trouble.message, problem) or Finding(
+        # A storage driver has Secrets of its own, in other namespaces.
+        is_made_of_one = any(each.volume == name for each in pod.asks.references if name)
+        return (absence(pod, trouble.message, problem) if is_made_of_one else None) or Finding(
             reason=Reason.VOLUME_MOUNT_FAILED,
             message=f"{problem}{_used(trouble.message)}: {trouble.message}",
             remedy=_remedy(pod, name, trouble),
