@@ -13,22 +13,30 @@ SIGNATURES = (
         Reason.TENSOR_PARALLEL_INDIVISIBLE,
         r"(?!.*divisible by num_kv_heads)(?:"
         r"(?P<size>\d+) is not divisible by (?P<tp>\d+)|must be divisible by (?:the )?(?:tensor[ _-]parallel|tp)"
-        r"|not divisible by (?:the )?(?:tp|tensor)|(?:[Nn]umber of experts|heads).{0,60}divisible)",
-        "vllm#414, #52435"),
+        r"|not divisible by (?:the )?(?:tp|tensor)|(?:[Nn]umber of experts|heads).{0,60}divisible"
+        r"|layers \(\d+\) must be divisible by (?P<pipeline>pipeline) parallel"
+        r"|[Tt]ensor parallel size \d+ is greater than the number of experts)",
+        "vllm#414, #52435; config.py to 0.6; deepseek_v2.py"),
     Signature(
         Reason.NOT_ENOUGH_DEVICES,
         r"World size \((?P<world>\d+)\) is larger than the number of available GPUs \((?P<gpus>\d+)\)"
-        r"|Not enough allowed NUMA nodes to bind threads of (?P<workers>\d+) local "
+        r"|Not? enough allowed NUMA nodes to bind threads of (?P<workers>\d+) (?:local )?"
         r"CPUWorkers.{0,40}?\[(?P<nodes>[\d, ]*)\]",
         "GPU failure 092, fail-tp2-one-numa.log", statement=True),
+    Signature(
+        Reason.NOT_ENOUGH_DEVICES,
+        r"(?:tensor_parallel_size|world_size) \((?P<world>\d+)\) (?:to|is|must be) less than .{0,60}\((?P<gpus>\d+)\)",
+        "executor/mp_distributed_executor.py to 0.10, gpu_worker.py 0.11 to 0.22"),
     Signature(
         Reason.NOT_ENOUGH_DEVICES,
         r"number of required \w+ exceeds the total number of available|Cannot provide a placement group"
         r"|(?:size|rank) .{0,30}(?:exceeds|out of bounds for) .{0,40}(?:devices|physical_gpu_ids|XPU)"
         r"|invalid device ordinal"
         r"|don't have enough GPUs|[Tt]ensor parallel size .{0,40}(?:exceed|larger than)"
-        r"|Current node has no \w+ available",
-        "ray_utils.py, gpu_worker.py"),
+        r"|Current node has no \w+ available|adjusted local rank \d+ is out of bounds"
+        r"|Error (?:setting|computing) .{0,60}: local range: \[|does not allocate any \w+ on the driver node"
+        r"|Not enough (?:resources to allocate \d+|total available nodes)",
+        "ray_utils.py, gpu_worker.py, v1/engine/core.py, v1/engine/utils.py"),
     Signature(
         Reason.PORT_IN_USE,
         r"\[[Ee]rrno (?:98|48)\]|[Aa]ddress already in use|EADDRINUSE"
@@ -99,6 +107,50 @@ SIGNATURES = (
         "envs.py, model_loader, worker/utils.py, logger.py, tokenizers/registry.py"),
     Signature(
         Reason.INVALID_ARGUMENT,
+        r"(?P<attention>No valid (?:CPU )?(?:attention|MLA prefill) backend found"
+        r"|Selected MLA prefill backend \S+ is not valid|Invalid attention backend for"
+        r"|The selected backend, .{0,80}(?:does not support block|is not MLA type|is only supported on)"
+        r"|Backend \S+ is not supported for vit attention|attention backends share no supported KV cache block size).*",
+        "platforms/cuda.py, rocm.py, cpu.py, interface.py; vllm#31480, #32732", weight=Weight.LIKELY),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"(?P<complaint>[Pp]ipeline parallelism is not supported for this model.*"
+        r"|current platform \S+ does not support ray.*|Unknown distributed executor backend.*"
+        r"|(?:sum|len)\(partitions\)=\d+ does not match.*|Invalid partition string.*"
+        r"|world_size \(\d+\) must be equal to the tensor_parallel_size.*|--device-ids (?:provides|has) \d+.*"
+        r"|D(?:ecode Context Parallelism \(DCP\)|CP) requires attention impl.*|PCP requires attention.*)",
+        "config.py to 0.9, executors, distributed/utils.py, cp_utils.py"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"(?P<complaint>[Ss]peculative [Dd]ecoding .{0,80}(?:not (?:yet )?(?:supported|implemented)|incompatible"
+        r"|not support).*|\S+ does not support speculative decoding.*|Unknown speculative decoding method.*"
+        r"|Model does not support EAGLE3 interface.*|EAGLE\w* (?:does not support TP|with pipeline parallel).*"
+        r"|(?:Cannot import module|Invalid custom proposer|Custom proposer class).*)",
+        "spec_decode, v1/spec_decode, gpu_model_runner.py"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"(?P<complaint>LoRA rank \d+ is greater than max_lora_rank.*|LoRA added vocab size \d+ is greater than.*"
+        r"|\S+ (?:does(?: not|n't) support|is not supported for) LoRA\b.*|No supported LoRA modules found.*"
+        r"|While loading \S+, expected target modules in.*|When using LoRA, vocab size must.*)",
+        "lora, lora_model_runner_mixin.py"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"(?P<complaint>Model loader extra config is not supported.*|Unexpected extra config keys for.*"
+        r"|model_loader_extra_config must be.*|(?:enable_multithread_load|num_threads|concurrency|memory_limit"
+        r"|distributed) (?:must be a.*, got|does not support).*|\S+ is not an allowed Tensorizer argument.*"
+        r"|Unrecognised GGUF reference.*|(?:Unknown|Unsupported) config format.*)",
+        "model_loader; transformers_utils/config.py"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"(?P<complaint>Chunked MM input disabled but max_tokens_per_mm_item.*|CUDAGraphMode\.\w+ is not supported.*"
+        r"|.{0,60}when CPU weight offloading is enabled.*|reasoning parser could not locate.*"
+        r"|Invalid middleware.*|.{0,40}LogitsProcessor plugin.*|Invalid logits processor FQCN.*"
+        r"|Invalid environment variable VLLM_\w+.*|Invalid value for VLLM_\w+.*"
+        r"|VLLM_\w+ (?:'[^']*'|\(\d+\)) (?:must be|should) .*|VLLM_\w+=\S+ requires VLLM_.*"
+        r"|VLLM_RAY_BUNDLE_INDICES (?:must|cannot) .*|Inconsistent GPU visibility env vars.*)",
+        "encoder_cache_manager.py from 0.8, gpu_model_runner.py, envs.py, platforms, executors"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
         r"ValueError: (?P<complaint>invalid literal for int[^:]*: '[^']*'|could not convert .+)", "envs.py",
         frames=r"vllm/envs\.py|ompmultiprocessing\.py|cpu_resource_utils\.py"),
     Signature(
@@ -128,5 +180,21 @@ REFUSALS = (
         r"ArgumentTypeError: (?P<complaint>.+)"
         r"|^(?:\w+\.)*(?:ValueError|TypeError|AssertionError|NotImplementedError): (?P<why>.+)",
         "config, arg_utils.py", weight=Weight.VAGUE,
-        frames=r"arg_utils\.py|cli_args\.py|argparse_utils|vllm/config/|create_engine_config|__post_init__"),
+        frames=r"arg_utils\.py|cli_args\.py|argparse_utils|vllm/config(?:/|\.py)|create_engine_config|__post_init__"
+               r"|in check_and_update_config|in get_attn_backend_cls|in check_attention_cp_compatibility"
+               r"|in create_dp_placement_groups|in run_(?:headless|multi_api_server)|dp_supervisor\.py"
+               r"|executor\S*\.py\", line \d+, in _?(?:init_executor|check_\w+|get_parallel_sizes)"),
+    # LoRA and speculation are there only when a flag asks for them.
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"^(?:\w+\.)*(?:ValueError|NotImplementedError): (?P<why>.*(?:\bnot (?:yet )?(?:support|compatible)"
+        r"|incompatible|requires|must be|only support|[Ii]nvalid|[Uu]nknown|[Ee]xpected|greater than).*)",
+        "lora, spec_decode", weight=Weight.VAGUE,
+        frames=r"vllm/(?:\S*/)?(?:lora|spec_decode)/|transformers_utils/configs/(?:eagle|k3_dspark|speculators)"),
+    Signature(
+        Reason.INVALID_ARGUMENT,
+        r"^(?:\w+\.)*(?:ValueError|NotImplementedError|AssertionError): "
+        r"(?P<attention>.*(?:support|require|Head size|must be|only).*)",
+        "attention/backends", weight=Weight.VAGUE,
+        frames=r"attention/(?:backends/\S+|layer|mla_attention)\.py\", line \d+, in (?:__init__|get_kv_cache_shape)"),
 )

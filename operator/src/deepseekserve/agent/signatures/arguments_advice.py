@@ -37,12 +37,18 @@ def _invalid_argument(case: Case) -> Advice:
     if kind := case.word("kind"):
         option = "--tool-call-parser" if kind == "tool call" else "--reasoning-parser"
         return Advice(f"The engine has no {kind} parser called {case.word('value')}.", f"Correct {option} in {_EXTRA}.")
+    return _complaint(case)
+
+
+def _complaint(case: Case) -> Advice:
     if case.word("cut"):
         return Advice("A flag that takes a value has none.", f"Write it as --flag=value in {_EXTRA}.")
-    return _complaint(shorten(case.first("complaint", "ambiguous", "required", "why")).strip())
-
-
-def _complaint(complaint: str) -> Advice:
+    if attention := shorten(case.word("attention")):
+        return Advice(
+            f"No attention kernel of the engine runs this model on this device as it is asked to: {attention}",
+            f"Set spec.engine.dtype and kvCacheDtype to Auto, and remove --attention-backend and --block-size from "
+            f"{_EXTRA}; if none of them is set, choose a newer spec.engine.image or another GPU.")
+    complaint = shorten(case.first("complaint", "ambiguous", "required", "why")).strip()
     if not complaint:
         return Advice("A file that a flag names (a TLS certificate or key, for example) is not there in the container.",
                       f"Correct the paths in {_EXTRA}, or mount the files.")
@@ -110,6 +116,9 @@ def _fixes(flag: str, value: str, near: str) -> Iterator[Fix]:
 
 
 def _indivisible(case: Case) -> Advice:
+    if case.word("pipeline"):
+        return Advice("The model's layers cannot be split evenly over the pipeline's stages.",
+                      "Set spec.resources.parallelism.pipeline to 1, or to a number that divides the layers.")
     heads, tensor = case.number("heads") or case.number("size"), case.number("tp")
     if not heads or not tensor:
         return Advice("The model cannot be split evenly over the number of devices asked for.",

@@ -17,8 +17,9 @@ SIGNATURES = (
         "GPU failures 037, 038; vllm#15295", statement=True, serving=True),
     Signature(
         Reason.STARTUP_STALLED,
-        r"Timed out waiting for engine core processes to start|Did not receive response from front-end",
-        "v1/engine/utils.py, core.py"),
+        r"Timed out waiting for (?:new )?engines? ?(?:core processes to start|to send ?initial message)"
+        r"|Did not receive response from front-end",
+        "v1/engine/utils.py, core.py, core_client.py"),
     Signature(
         Reason.ENGINE_CORE_DIED,
         r"(?:MQ|Async)?Engine\w*DeadError|EngineCore encountered\b|EngineCore hit an exception"
@@ -30,7 +31,8 @@ SIGNATURES = (
     Signature(
         Reason.ENGINE_CORE_DIED,
         r"Engine core initialization failed|Engine process failed to start|(?:Worker\w*"
-        r"|EngineCore) (?:initialization )?failed"
+        r"|EngineCore\w*|Frontend process) (?:initialization )?failed|Worker \S+ failed to initialize"
+        r"|Input socket thread died"
         r"|Worker\w* (?:proc )?\S+ died unexpectedly|Worker\S* (?:died|exited)|Executor failed|died with exit code"
         r"|(?:API ?server|DP Coordinator) process .{0,40}(?:failed|died)|The actor died|Ray workers have not started"
         r"|Worker failed with error|WorkerProc hit an exception",

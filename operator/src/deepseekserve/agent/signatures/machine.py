@@ -9,7 +9,8 @@ SIGNATURES = (
         r"libcuda\.so|driver on your system is too old \(found version (?P<version>\d+)|driver .{0,40}too old"
         r"|CUDA driver version is insufficient|Found no NVIDIA driver|(?:Driver/library|RM) version mismatch"
         r"|NVML.{0,60}(?:mismatch|Not Found|Not Loaded|Unknown Error)|Failed to infer device type"
-        r"|forward compatibility was attempted|no kernel image is available|the provided PTX was compiled with",
+        r"|forward compatibility was attempted|no kernel image is available|the provided PTX was compiled with"
+        r"|invalid device function|device kernel image is invalid|unsupported display driver|CUDA unknown error",
         "GPU failure 044, vllm#1772, #12847, #29737"),
     Signature(Reason.CUDA_DRIVER, r"NotImplementedError", "GPU failure 043", frames=r"platforms/interface\.py"),
     Signature(
@@ -40,6 +41,19 @@ SIGNATURES = (
         r"|(?:DeepGEMM|FlashInfer) .{0,40}(?:not|un)available|(?:DeepGEMM|FlashInfer) (?:backend )?is not available",
         "GPU failures 052, 054, 117", also=r"(?P<lib>lib[\w.+-]+\.so[\w.]*): cannot open"),
     Signature(
+        Reason.MISSING_DEPENDENCY,
+        r"(?P<package>[\w.-]+)\S* is required for a normal functioning|(?P<who>\w+) version \S+ is required, but found"
+        r"|[Pp]lease use (?P<name>\w+) version >=|(?P<install>\w+)[ _]kernels not found"
+        r"|(?P<pip>[Ff]lash[Ii]nfer) (?:\w+ )?module (?:was not|not|cannot be) found|requires installation of"
+        r"|(?P<tool>MoonEP|DeepEP v2).{0,20} not available|requires (?P<lib>intel_extension_for_pytorch)"
+        r"|CUDA_HOME (?:environment variable )?is not set|Cannot find CUDA_HOME|ld: cannot find -l(?P<symbol>\w+)"
+        r"|may indicate binary incompatibility|operator torchvision::nms does not exist",
+        "transformers, ray_executor.py, weight_utils.py, all2all.py, torch, numpy"),
+    Signature(
+        Reason.MISSING_DEPENDENCY,
+        r"^(?:\w+\.)*(?:ImportError: |AttributeError: module '(?P<package>(?!vllm)[\w.]+)' has no attribute)",
+        "python: a package in a version that does not fit", weight=Weight.LIKELY),
+    Signature(
         Reason.NCCL_ERROR,
         r"NCCL error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|ncclInvalidUsage|ncclInvalidArgument"
         r"|NCCL (?:communicator|operation|version)|DistBackendError|unhandled (?:system|cuda) error"
@@ -48,18 +62,22 @@ SIGNATURES = (
     Signature(
         Reason.NCCL_ERROR,
         r"DistNetworkError|DistStoreError|ncclRemoteError|client socket has (?:failed|timed out)|wait for clients"
-        r"|Connection closed by (?:remote )?peer|[Gg]loo.{0,80}(?:[Tt]imeout|[Cc]onnection)|TCPStore",
+        r"|Connection closed by (?:remote )?peer|[Gg]loo.{0,80}(?:[Tt]imeout|[Cc]onnect)|TCPStore",
         "torch", weight=Weight.LIKELY),
     Signature(
         Reason.COMPILE_FAILED,
-        r"PassManager::run failed|InductorError|BackendCompilerFailed|torch\._dynamo\.exc|torch\._inductor\.exc"
-        r"|triton\.compiler\.errors|CompilationError|Triton compilation failed|ptxas (?:fatal|error)|PTXASError"
-        r"|Internal Triton PTX codegen|NoTritonConfigsError|CppCompileError|Ninja build failed"
-        r"|Error building extension|nvcc fatal"
+        r"PassManager::run failed|InductorError|torch\._dynamo\.exc\.(?!BackendCompiler)|torch\._inductor\.exc"
+        r"|Triton compilation failed|ptxas (?:fatal|error)|PTXASError"
+        r"|Internal Triton PTX codegen|NoTritonConfigsError|CppCompileError|nvcc fatal|Error in JIT compilation"
         r"|[Ee]rror compiling|[Cc]ompil(?:e|ation) failed|cudaErrorStreamCapture|when stream is capturing"
         r"|due to a previous error during capture|tvm\.error|OutOfResources|out of resource: (?:shared memory"
         r"|register)",
         "GPU failures 047, 048"),
+    # The lines after it may say more: what is missing, or what the device cannot do.
+    Signature(
+        Reason.COMPILE_FAILED,
+        r"BackendCompilerFailed|triton\.compiler\.errors|CompilationError|Ninja build failed|Error building extension",
+        "torch, triton, flashinfer", weight=Weight.LIKELY),
     Signature(
         Reason.COMPILE_FAILED,
         r"CalledProcessError: Command '.{0,400}(?:died with <Signals\.|(?:gcc|g\+\+|nvcc|ninja|ptxas|c\+\+|clang)\b)"

@@ -10,10 +10,13 @@ SIGNATURES = (
         Reason.SHARED_MEMORY_TOO_SMALL,
         r"[Ee]rror while creating shared memory segment|failed to extend \S*(?:/dev/shm|nccl|shm)"
         r"|insufficient shared memory \(shm\)|No space left on device.{0,40}/dev/shm|/dev/shm.{0,60}No space left"
-        r"|[Uu]nable to (?:write|allocate).{0,60}shared memory.{0,80}(?:No space left|shm)"
+        r"|[Uu]nable to (?:write|allocate|open).{0,60}shared memory.{0,80}(?:No space left|shm)"
+        r"|Insufficient space in /dev/shm"
         r"|Bus error.{0,80}(?:shm|shared memory)|ncclShmOpen.{0,80}fail"
-        r"|(?:object store|plasma).{0,120}/dev/shm.{0,80}(?:too small|available|exceed)",
-        "vllm#4383, #1710; gpustack#5014", statement=True, also=r"\(?size (?P<bytes>\d+)\)?"),
+        r"|(?:object store|plasma).{0,120}/dev/shm.{0,80}(?:too small|available|exceed)"
+        r"|object store size .{0,40}exceeds /dev/shm size",
+        "vllm#4383, #1710; gpustack#5014; shm_broadcast.py from 0.31", statement=True,
+        also=r"\(?size (?P<bytes>\d+)\)?"),
     Signature(
         Reason.SHARED_MEMORY_TOO_SMALL, r"Fatal Python error: Bus error|^Bus error", "vllm#1771",
         weight=Weight.VAGUE, statement=True),
@@ -34,6 +37,12 @@ SIGNATURES = (
         r"|Failed to load model - not enough GPU memory|cuMemCreate.{0,60}out of memory|CUBLAS_STATUS_ALLOC_FAILED"
         r"|torch\.(?:cuda\.)?OutOfMemoryError|^OutOfMemoryError:",
         "torch; gpu_model_runner.py", statement=True),
+    # The allocation that failed may be a library's: NCCL's, Triton's, vLLM's own allocator's.
+    Signature(
+        Reason.CUDA_OUT_OF_MEMORY,
+        r"CUDA (?:driver )?[Ee]rror: out of memory|Triton Error \[CUDA\]: out of memory"
+        r"|Cuda failure (?:\d+ )?'out of memory'|cudaMalloc failed: out of memory",
+        "torch, triton, NCCL, cumem_allocator.cpp"),
     Signature(
         Reason.KV_CACHE_TOO_SMALL,
         r"max seq len ?\((?P<requested>\d+)\),? ?\(?(?P<needed>[\d.]+) ?GiB KV cache is needed, which is larger than "
@@ -70,8 +79,8 @@ SIGNATURES = (
     Signature(
         Reason.DEVICE_MEMORY_BUSY,
         r"(?:Free|Available) memory on (?:device|node).{0,80}on startup is less than"
-        r"|Error in memory profiling\. Initial free memory|Externally held weights on device",
-        "GPU failure 022; worker/utils.py", statement=True),
+        r"|Error in memory profiling\. Initial (?:free|used) memory|Externally held weights on device",
+        "GPU failure 022; worker.py 0.8 to 0.10; worker/utils.py", statement=True),
     Signature(
         Reason.HOST_OUT_OF_MEMORY, r"DefaultCPUAllocator", "torch", statement=True,
         also=r"allocate (?P<bytes>\d+) bytes"),

@@ -52,6 +52,9 @@ SIGNATURES = (
         r"|^(?:\w+\.)*(?:Proxy|SSL|MaxRetry)Error",
         "fail-hf-repo-nonetwork.log, vllm#1432, #3719"),
     Signature(
+        Reason.HUB_UNREACHABLE, r"^(?:requests\.exceptions\.ConnectionError|(?:httpx|httpcore)\.ConnectError)",
+        "requests, httpx", weight=Weight.LIKELY),
+    Signature(
         Reason.DOWNLOAD_STALLED, r"Read timed out|ReadTimeout|IncompleteRead|[Dd]ownload(?:ing)? (?:stalled|timed out)",
         "vllm-omni#2616", weight=Weight.LIKELY),
     Signature(
@@ -96,17 +99,22 @@ SIGNATURES = (
     Signature(
         Reason.CORRUPT_MODEL,
         r"Validation error for field '\w+'|Field '\w+' expected \w+, got \w+"
-        r"|Missing required keys in `rope_parameters`",
+        r"|Missing required keys in `rope_parameters`|rope_\w+ should have a 'rope_type' key"
+        r"|Found conflicts between 'rope_type=",
         "transformers", weight=Weight.LIKELY),
     Signature(
         Reason.CORRUPT_MODEL, r"^(?:AttributeError|TypeError|KeyError|ZeroDivisionError): ", "transformers",
         weight=Weight.LIKELY, frames=r"transformers_utils/config|configuration_\w+\.py|transformers_utils/model_arch"),
     Signature(
+        Reason.CORRUPT_MODEL, r"^(?:ValueError|AssertionError): ", "transformers_utils/configs", weight=Weight.VAGUE,
+        frames=r"transformers_utils/configs/(?!eagle|k3_dspark|speculators)"),
+    Signature(
         Reason.CORRUPT_MODEL,
         r"weights were not initialized from checkpoint: ?\{?'?(?P<tensor>[\w.]+)?|Tried to load weights of size"
         r"|Attempted to load weight \(.{0,80}into parameter|size mismatch for (?P<param>[\w.]+)"
         r"|could not determine the shape of object type|There is no module or parameter named '?(?P<module>[\w.]+)"
-        r"|Missing keys? .{0,80}in loaded state|weight_scale .{0,80}was never loaded",
+        r"|Missing keys? .{0,80}in loaded state|weight_scale .{0,80}was never loaded"
+        r"|was not found in the checkpoint, so the tied weight|The file size different is more than 1%",
         "GPU failures 064, 065, 067; weight_utils.py"),
     Signature(
         Reason.CORRUPT_MODEL,
@@ -123,8 +131,13 @@ SIGNATURES = (
         r"Can't load (?:the )?tokenizer|[Tt]okenizer class \S+ (?:does not exist|is not)|invalid tiktoken vocab file"
         r"|HarmonyError|Couldn't instantiate the backend tokenizer|Failed to load the tokenizer"
         r"|Could not find (?:tiktoken|tokenizer)\.model|[Nn]o tokenizer file"
-        r"|error loading or downloading vocab|Converting from (?:Tiktoken|SentencePiece)",
-        "GPU failures 058 to 060"),
+        r"|error loading or downloading vocab|Converting from (?:Tiktoken|SentencePiece)"
+        r"|could not parse ModelProto|Mistral tokenizer is present|tokenizer\.tok\.json not found",
+        "GPU failures 058 to 060; sentencepiece; tokenizers/mistral.py, grok2.py"),
+    Signature(
+        Reason.TOKENIZER_ERROR,
+        r"^(?:TypeError: not a string|AttributeError: 'NoneType' object has no attribute 'endswith')", "sentencepiece",
+        frames=r"tokeniz|sentencepiece"),
     Signature(
         Reason.TOKENIZER_ERROR,
         r"supplied chat template string \((?P<path>[^)]{1,300})\) (?:appears path-like|looks like a file path)"
@@ -151,7 +164,7 @@ SIGNATURES = (
         r"|No adapter found for (?P<adapter>\S+)|Could not find checkpoint files|Error no file named (?P<named>\S+)"
         r"|Failed to load mistral|No model weights found in: `[^`]+|/\S+ is not a file"
         r"|HfHubHTTPError: 404 "
-        r"|[Mm]odel path .{0,200}does not exist",
+        r"|[Mm]odel path .{0,200}does not exist|Downloaded GGUF files not found in|NotExistError: ",
         "transformers; weight_utils.py"),
     Signature(
         Reason.MODEL_NOT_FOUND,
@@ -164,7 +177,9 @@ SIGNATURES = (
         r"|Model architecture '?(?P<one>\w+)'? (?:is|was) .{0,40}(?:not supported|anymore)|was supported in vLLM until"
         r"|does not recognize this architecture|model type [`']?(?P<type>[\w.-]+)[`']? but Transformers"
         r"|has no vLLM implementation|is not supported in-tree|is not compatible with vLLM|Cannot find model module"
-        r"|Unknown RoPE scaling type",
+        r"|Unknown RoPE scaling type|GGUF model with architecture (?P<gguf>\S+) is not supported"
+        r"|Unknown gguf model_type: (?P<gguf_type>\S+)"
+        r"|(?P<attention>MLA|Sparse Attention) is not supported on (?:CPU|XPU)",
         "fail-unsupported-arch.log"),
     Signature(
         Reason.UNSUPPORTED_ARCHITECTURE, r"Model architectures \[(?P<arch>[^\]]+)\] failed to be inspected",

@@ -69,7 +69,7 @@ def _corrupt(case: Case) -> Advice:
 
 
 def _architecture(case: Case) -> Advice:
-    name = case.first("arch", "one", "type").strip("'\" ")
+    name = case.first("arch", "one", "type", "gguf", "gguf_type", "attention").strip("'\" ")
     version = case.facts.known.get("version")
     return Advice(
         f"This engine{f' (vLLM {version})' if version else ''} does not know the architecture "

@@ -45,6 +45,12 @@ SIGNATURES = (
         r"|[Uu]nsupported dtype",
         "GPU failure 107; config/model.py", statement=True),
     Signature(
+        Reason.DTYPE_UNSUPPORTED,
+        r"No valid attention backend found.{0,120}\bdtype=torch\.(?P<dtype>float(?:32|64)).*\bdtype not supported"
+        r"|^(?:\w+\.)*(?:RuntimeError|NotImplementedError): \"\w+\" not implemented for '(?P<bad>Half|BFloat16)'"
+        r"|FlashAttention only supports? fp16 and bf16",
+        "platforms/cuda.py from 0.11; torch"),
+    Signature(
         Reason.QUANTIZATION_UNSUPPORTED,
         r"quantization method (?P<method>\S+) is not (?:currently )?supported for the current GPU"
         r"|Quantization scheme is not supported for",
@@ -52,7 +58,8 @@ SIGNATURES = (
         also=r"(?:Min\w*|Required) capability: (?P<min>\d+).{0,40}?Current capability: (?P<has>\d+)"),
     Signature(
         Reason.QUANTIZATION_UNSUPPORTED,
-        r"(?P<kind>FP8|NVFP4|INT8|fp8\w*|nvfp4) KV cache (?:is not (?:yet )?supported|on CPU requires|requires)"
+        r"(?P<kind>FP8|NVFP4|INT8|fp8\w*|nvfp4) (?:KV cache|kv-cache)(?: dtype)? "
+        r"(?:(?:is )?(?:not (?:yet )?|un)supported|on CPU requires|requires)"
         r"|No valid attention backend found.{0,160}kv_cache_dtype=(?!auto|bfloat16|float16)(?P<kv>\w+)",
         "GPU failures 071, 108", statement=True),
     Signature(
@@ -65,7 +72,22 @@ SIGNATURES = (
         "GPU failure 070, vllm#1427; layers/quantization", statement=True),
     Signature(
         Reason.QUANTIZATION_UNSUPPORTED,
-        r"\b_(?:C|C_cpu|moe_C|rocm_C)\b.{0,40}?(?:fp8|int8|fp4|awq|gptq|marlin"
+        r"(?:does(?: not|n't) support|not compatible with) (?P<kv>FP8|fp8\w*|nvfp4) (?:KV cache|kv[-_]cache)",
+        "attention/backends"),
+    Signature(
+        Reason.QUANTIZATION_UNSUPPORTED,
+        r"No (?P<method>FP8|NvFp4|MXFP4|Int8|W\w+) MoE backend supports the deployment"
+        r"|(?P<scheme>FP8|NvFp4|MXFP4|Int8|W\w+) MoE backend .{0,60}does not support the deployment"
+        r"|does not support (?P<other>\w+) quantization|not support BNB quantization"
+        r"|(?:BitsAndBytes|BNB|8bit) .{0,60}is not supported|BitsAndBytes loader does not support",
+        "layers/fused_moe/oracle from 0.13, vllm#35065; bitsandbytes_loader.py to 0.22"),
+    Signature(
+        Reason.QUANTIZATION_UNSUPPORTED,
+        r"is not divisible by (?:weight quantization block|\s?min_thread|group_size ?=)",
+        "fp8_utils.py, marlin_utils.py; distributed/utils.py from 0.31"),
+    Signature(
+        Reason.QUANTIZATION_UNSUPPORTED,
+        r"\b_(?:C|C_cpu|moe_C|rocm_C)\b.{0,60}?(?:fp8|int8|fp4|awq|gptq|marlin"
         r"|scaled_mm)", "fail-quant-fp8-on-plain.log"),
     Signature(
         Reason.QUANTIZATION_UNSUPPORTED,

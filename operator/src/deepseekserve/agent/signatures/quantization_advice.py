@@ -46,7 +46,11 @@ def _unsupported(case: Case) -> Advice:
                       (Fix("spec.engine.kvCacheDtype", "Auto", f"no attention kernel takes {cache} here"),))
     low, has, asked = case.word("min"), case.word("has"), case.facts.asked.get("quantization", "")
     detail = f": it needs compute capability {low} and the GPU has {has}" if low and has else ""
-    method = case.first("method", "scheme") or asked
+    method = case.first("method", "scheme", "other") or asked
+    if "not divisible by" in case.text or "too large tensor parallel" in case.text:
+        return Advice(
+            "The quantized weights cannot be cut into as many parts as devices were asked for.",
+            "Lower spec.resources.parallelism.tensor, and use spec.resources.parallelism.pipeline for the other GPUs.")
     return Advice(
         f"The quantization{' ' + method if method else ''} cannot run on this device or engine{detail}.",
         "Set spec.engine.quantization to Auto; if the checkpoint itself is quantized this way, choose another "
@@ -55,7 +59,8 @@ def _unsupported(case: Case) -> Advice:
 
 
 def _dtype(case: Case) -> Advice:
-    bad = (case.first("dtype", "bad") or "bfloat16").removeprefix("torch.").lower()
+    bad = case.first("dtype", "bad") or case.facts.asked.get("dtype", "bfloat16")
+    bad = bad.removeprefix("torch.").lower().replace("half", "float16")
     good = case.word("good") or ("bfloat16" if bad == "float16" else "float16")
     value = _DTYPES.get(good.lower(), good)
     gpu, method = case.word("gpu"), case.word("method")
