@@ -2,7 +2,7 @@
 
 `make handbook`. Each example goes through the diagnosis itself when the page is made: the engine's from the recorded
 logs and from tests/logs/wordings.tsv, Kubernetes' from its words in tests/unit/data/seen. No example
-can promise what the code does not say.
+can promise what the code does not say. How much of what vLLM can raise has a name, tests/logs/sources.tsv knows.
 """
 
 import io
@@ -17,7 +17,7 @@ from deepseekserve.agent.reasons import REASONS, Reason
 from deepseekserve.agent.signatures import TABLE, Fix
 from deepseekserve.diagnose import diagnose as diagnose_facts
 from deepseekserve.facts import Finding
-from tests.logs import recorder
+from tests.logs import recorder, sources
 from tests.logs.test_wordings import WORDINGS
 from tests.unit.seen import facts, pod, said_of, words
 
@@ -64,6 +64,28 @@ What Kubernetes says of the pod (no node, no image, no Secret) comes after what 
 diagnosis for any log, without a cluster: `python -m deepseekserve.agent.diagnose engine.log`.
 """
 
+COVERAGE = """\
+## What the engine can raise
+
+Where a start passes through vLLM's sources they raise so many errors with a text of their own; that many are named by
+the diagnosis (named / raised), by their text or by where they are raised:
+"""
+LEFT = """\
+What is not named is `Unknown`, with the error's own line: for the most part it is a check that vLLM makes of its own
+state, of which no edit of a spec can help. Not counted are:
+"""
+REPEAT = """\
+To count a release: unpack its wheel (nothing is installed or run), read what has no name, write signatures and
+wordings for what a start can meet, record the numbers.
+
+```sh
+pip download --no-deps vllm==0.31.0 && unzip -q vllm-0.31.0-*.whl 'vllm/*.py' -d 0.31.0
+export PYTHONPATH=operator/src:.
+python -m tests.logs.sources 0.31.0/vllm --list
+python -m tests.logs.sources 0.31.0/vllm --table && make handbook
+```
+"""
+
 # What of tests/unit/data/seen/words.yaml can be of a reason.
 _KUBERNETES: Mapping[Reason, str] = {
     Reason.IMAGE_PULL_FAILED: "images",
@@ -101,11 +123,22 @@ def page() -> str:
     parts = [INTRODUCTION, _contents([*engine, *rest]), "## From the engine\n"]
     parts += [_section(reason) for reason in engine]
     parts += ["## From the agent, Kubernetes and the operator\n", *(_section(reason) for reason in rest)]
+    parts += [COVERAGE, _coverage(), LEFT, *(f"* {left.what}: {left.why}" for left in sources.LEFT_OUT), "", REPEAT]
     return "\n".join(parts)
 
 
 def _contents(reasons: Sequence[Reason]) -> str:
-    return "Reasons: " + ", ".join(f"[{reason.value}](#{reason.value.lower()})" for reason in reasons) + ".\n"
+    links = ", ".join(f"[{reason.value}](#{reason.value.lower()})" for reason in reasons)
+    return f"Reasons: {links}. How much has a name: [What the engine can raise](#what-the-engine-can-raise).\n"
+
+
+def _coverage() -> str:
+    """One row for each part of vLLM's sources, one column for each release."""
+    cells = {(row.part, row.version): f"{row.named} / {row.raised}" for row in sources.table()}
+    releases = list(dict.fromkeys(release for _, release in cells))
+    rows = [["part", *releases], ["---", *["--:"] * len(releases)]]
+    rows += [[part, *(cells[part, release] for release in releases)] for part in sources.PARTS]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _section(reason: Reason) -> str:
