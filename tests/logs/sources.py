@@ -65,8 +65,8 @@ LEFT_OUT = (
     Left(r":\w*(?:elastic|scale_|reload|weight_update|weight_transfer|sleep|pause|resume|release_|profile$)"
          r"|:(?:add|pin|list|remove|activate)_\w+$|/reload/|checkpoint_weight_patch|tensorizer\.py:(?:serialize|tensorize)",
          "what a client asks of a running engine", "adapters, new weights, sleep and other sizes come over its API"),
-    Left(r"(?:^|[/_])(?:hpu|tpu|neuron|openvino|xpu|ipex|pallas|nki)\w*(?:\.py|/)",
-         "other devices", "spec.engine.device offers none of them"),
+    Left(r"(?:^|[/_])(?:hpu|tpu|neuron|openvino|pallas|nki)\w*(?:\.py|/)",
+         "TPU, Gaudi, Neuron and OpenVINO", "spec.engine.device offers GPU and CPU"),
     Left(r"cli/(?:benchmark|preload|snapshot|run_batch|types)|launchers/run_batch|model_loader/weight_cache",
          "other commands", "the operator starts `vllm serve` only"),
     Left(r"_test\w*\.py", "helpers of vLLM's own tests", "an engine does not call them"),

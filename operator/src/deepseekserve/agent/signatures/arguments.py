@@ -78,7 +78,8 @@ SIGNATURES = (
         r"Available parsers: [\w., -]+|reasoning_parser\W{1,2}'[^']+'.{0,7} has not been registered)",
         "fail-tool-parser-unknown.log, abs_reasoning_parsers.py"),
     Signature(
-        Reason.INVALID_ARGUMENT, r"Error: (?P<complaint>--[\w-]+ (?:requires|must|is not|does not|cannot|currently).+)",
+        Reason.INVALID_ARGUMENT,
+        r"Error: (?P<complaint>--[\w-]+ (?:requires|must|is not|not supported|does not|cannot|currently).+)",
         "fail-auto-tool-without-parser.log"),
     Signature(
         Reason.INVALID_ARGUMENT,
@@ -109,6 +110,7 @@ SIGNATURES = (
         Reason.INVALID_ARGUMENT,
         r"(?P<attention>No valid (?:CPU )?(?:attention|MLA prefill) backend found"
         r"|Selected MLA prefill backend \S+ is not valid|Invalid attention backend for"
+        r"|Attention backend \S+ is not supported on|\S+ not supported for attention backend"
         r"|The selected backend, .{0,80}(?:does not support block|is not MLA type|is only supported on)"
         r"|Backend \S+ is not supported for vit attention|attention backends share no supported KV cache block size).*",
         "platforms/cuda.py, rocm.py, cpu.py, interface.py; vllm#31480, #32732", weight=Weight.LIKELY),
@@ -118,12 +120,14 @@ SIGNATURES = (
         r"|current platform \S+ does not support ray.*|Unknown distributed executor backend.*"
         r"|(?:sum|len)\(partitions\)=\d+ does not match.*|Invalid partition string.*"
         r"|world_size \(\d+\) must be equal to the tensor_parallel_size.*|--device-ids (?:provides|has) \d+.*"
+        r"|Remote engine \S+ must (?:not )?use --headless.*"
         r"|D(?:ecode Context Parallelism \(DCP\)|CP) requires attention impl.*|PCP requires attention.*)",
         "config.py to 0.9, executors, distributed/utils.py, cp_utils.py"),
     Signature(
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>[Ss]peculative [Dd]ecoding .{0,80}(?:not (?:yet )?(?:supported|implemented)|incompatible"
-        r"|not support).*|\S+ does not support speculative decoding.*|Unknown speculative decoding method.*"
+        r"|not support).*|spec decode is not supported.*|\S+ does not support speculative decoding.*"
+        r"|Unknown speculative decoding method.*"
         r"|Model does not support EAGLE3 interface.*|EAGLE\w* (?:does not support TP|with pipeline parallel).*"
         r"|(?:Cannot import module|Invalid custom proposer|Custom proposer class).*)",
         "spec_decode, v1/spec_decode, gpu_model_runner.py"),
@@ -143,10 +147,13 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>Chunked MM input disabled but max_tokens_per_mm_item.*|CUDAGraphMode\.\w+ is not supported.*"
+        r"|.{0,40}CUDA graphs \(cudagraph_mode=\w+\) unavailable.*|(?:UBatching|DBO) (?:is )?not supported.*"
+        r"|moe_backend=\S+ (?:is not supported|does not (?:support|apply)).*|[Pp]refix caching is not supported.*"
+        r"|kernel_block_size \d+ must divide.*|\S+ does not support any pooling tasks.*"
         r"|.{0,60}when CPU weight offloading is enabled.*|reasoning parser could not locate.*"
         r"|Invalid middleware.*|.{0,40}LogitsProcessor plugin.*|Invalid logits processor FQCN.*"
         r"|Invalid environment variable VLLM_\w+.*|Invalid value for VLLM_\w+.*"
-        r"|VLLM_\w+ (?:'[^']*'|\(\d+\)) (?:must be|should) .*|VLLM_\w+=\S+ requires VLLM_.*"
+        r"|VLLM_\w+ (?:'[^']*'|\(\d+\)) (?:must be|should) .*|VLLM_\w+(?:=\S+ requires| is set but) VLLM_.*"
         r"|VLLM_RAY_BUNDLE_INDICES (?:must|cannot) .*|Inconsistent GPU visibility env vars.*)",
         "encoder_cache_manager.py from 0.8, gpu_model_runner.py, envs.py, platforms, executors"),
     Signature(
@@ -183,7 +190,8 @@ REFUSALS = (
         frames=r"arg_utils\.py|cli_args\.py|argparse_utils|vllm/config(?:/|\.py)|create_engine_config|__post_init__"
                r"|in check_and_update_config|in get_attn_backend_cls|in check_attention_cp_compatibility"
                r"|in create_dp_placement_groups|in run_(?:headless|multi_api_server)|dp_supervisor\.py"
-               r"|executor\S*\.py\", line \d+, in _?(?:init_executor|check_\w+|get_parallel_sizes)"),
+               r"|executor\S*\.py\", line \d+, in _?(?:init_executor|check_\w+|get_parallel_sizes)"
+               r"|v1/worker/\S+\.py\", line \d+, in validate_config"),
     # LoRA and speculation are there only when a flag asks for them.
     Signature(
         Reason.INVALID_ARGUMENT,

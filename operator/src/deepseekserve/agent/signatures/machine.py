@@ -47,8 +47,9 @@ SIGNATURES = (
         r"|(?P<pip>[Ff]lash[Ii]nfer) (?:\w+ )?module (?:was not|not|cannot be) found|requires installation of"
         r"|(?P<tool>MoonEP|DeepEP v2).{0,20} not available|requires (?P<lib>intel_extension_for_pytorch)"
         r"|CUDA_HOME (?:environment variable )?is not set|Cannot find CUDA_HOME|ld: cannot find -l(?P<symbol>\w+)"
-        r"|may indicate binary incompatibility|operator torchvision::nms does not exist",
-        "transformers, ray_executor.py, weight_utils.py, all2all.py, torch, numpy"),
+        r"|may indicate binary incompatibility|operator torchvision::nms does not exist|SM \S+ requires CUDA >="
+        r"|has no attribute all_special_tokens_extended",
+        "transformers; flashinfer, vllm#50705; verl#4337; ray_executor.py, weight_utils.py, all2all.py, torch, numpy"),
     Signature(
         Reason.MISSING_DEPENDENCY,
         r"^(?:\w+\.)*(?:ImportError: |AttributeError: module '(?P<package>(?!vllm)[\w.]+)' has no attribute)",

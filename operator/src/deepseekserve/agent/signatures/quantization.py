@@ -76,10 +76,11 @@ SIGNATURES = (
         "attention/backends"),
     Signature(
         Reason.QUANTIZATION_UNSUPPORTED,
-        r"No (?P<method>FP8|NvFp4|MXFP4|Int8|W\w+) MoE backend supports the deployment"
+        r"\b[Nn]o (?:FlashInfer )?(?P<method>FP8|N[vV]F[pP]4|MXFP[48]|Int8|W\w+) MoE backends? (?:supports|available)"
         r"|(?P<scheme>FP8|NvFp4|MXFP4|Int8|W\w+) MoE backend .{0,60}does not support the deployment"
         r"|does not support (?P<other>\w+) quantization|not support BNB quantization"
-        r"|(?:BitsAndBytes|BNB|8bit) .{0,60}is not supported|BitsAndBytes loader does not support",
+        r"|(?:BitsAndBytes|BNB|8bit) .{0,60}is not supported|BitsAndBytes loader does not support"
+        r"|Sparsity support has been removed",
         "layers/fused_moe/oracle from 0.13, vllm#35065; bitsandbytes_loader.py to 0.22"),
     Signature(
         Reason.QUANTIZATION_UNSUPPORTED,
