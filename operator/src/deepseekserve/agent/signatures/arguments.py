@@ -108,11 +108,11 @@ SIGNATURES = (
         "envs.py, model_loader, worker/utils.py, logger.py, tokenizers/registry.py"),
     Signature(
         Reason.INVALID_ARGUMENT,
-        r"(?P<attention>No valid (?:CPU )?(?:attention|MLA prefill) backend found"
+        r"(?P<attention>(?:No valid (?:CPU )?(?:attention|MLA prefill) backend found"
         r"|Selected MLA prefill backend \S+ is not valid|Invalid attention backend for"
         r"|Attention backend \S+ is not supported on|\S+ not supported for attention backend"
         r"|The selected backend, .{0,80}(?:does not support block|is not MLA type|is only supported on)"
-        r"|Backend \S+ is not supported for vit attention|attention backends share no supported KV cache block size).*",
+        r"|Backend \S+ is not supported for vit attention|attention backends share no supported KV cache block).*)",
         "platforms/cuda.py, rocm.py, cpu.py, interface.py; vllm#31480, #32732", weight=Weight.LIKELY),
     Signature(
         Reason.INVALID_ARGUMENT,

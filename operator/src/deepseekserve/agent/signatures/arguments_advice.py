@@ -56,7 +56,8 @@ def _complaint(case: Case) -> Advice:
     if few := _FEW_TOKENS.search(complaint):
         return Advice(message, f"Set spec.engine.maxNumBatchedTokens to {few['least']} or more.",
                       (Fix("spec.engine.maxNumBatchedTokens", few["least"], "one batch then holds what it must"),))
-    return Advice(message, f"Correct spec.engine, most likely {_EXTRA}.")
+    where = "spec.engine.env" if "VLLM_" in complaint else _EXTRA
+    return Advice(message, f"Correct spec.engine, most likely {where}.")
 
 
 def _refused_value(case: Case) -> Advice:

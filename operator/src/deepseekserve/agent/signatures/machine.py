@@ -23,10 +23,13 @@ SIGNATURES = (
         r"|Torch not compiled with CUDA enabled|No GPUs? (?:found|detected|available)|CUDA is not available",
         "torch", statement=True),
     Signature(
+        Reason.NO_CUDA_DEVICE, r"invalid literal for int\(\) with base 10: '(?P<uuid>(?:MIG|GPU)-[\w-]+)'",
+        "platforms/interface.py, vllm#41848"),
+    Signature(
         Reason.CUDA_DRIVER,
         r"uncorrectable ECC|GPU is lost|fallen off the bus|cudaGetDeviceCount\(\)|\bXid \("
         r"|CUDA error: (?:unknown error|initialization error|system not yet initialized|unspecified launch failure"
-        r"|devices? (?:busy|unavailable)|all CUDA-capable devices are busy)",
+        r"|devices? (?:busy|unavailable)|CUDA-capable device\(s\) is/are busy|all CUDA-capable devices are busy)",
         "torch"),
     Signature(
         Reason.MISSING_DEPENDENCY,
@@ -36,17 +39,18 @@ SIGNATURES = (
         r"|No such file or directory: '(?P<tool>(?:/usr/\S+/)?(?:gcc|g\+\+|nvcc|ninja|cc|clang|ptxas))'"
         r"|Ninja is required"
         r"|(?P<who>[\w.-]+) requires the .{0,80}extensions|(?P<name>[\w.-]+) is not installed|PackageNotFoundError"
-        r"|pip install `?(?P<pip>[\w\[\].=><'-]+)|[Pp]lease (?:install|upgrade) `?(?P<install>[\w\[\].=>-]+)"
+        r"|pip install `?(?P<pip>[\w\[\].=><'-]+)|[Pp]lease (?:install|upgrade) (?!the )`?(?P<install>[\w\[\].=>-]+)"
         r"|cannot import name '?(?P<symbol>\w+)|undefined symbol|GLIBC(?:XX)?_[\d.]+' not found"
         r"|(?:DeepGEMM|FlashInfer) .{0,40}(?:not|un)available|(?:DeepGEMM|FlashInfer) (?:backend )?is not available",
         "GPU failures 052, 054, 117", also=r"(?P<lib>lib[\w.+-]+\.so[\w.]*): cannot open"),
     Signature(
         Reason.MISSING_DEPENDENCY,
         r"(?P<package>[\w.-]+)\S* is required for a normal functioning|(?P<who>\w+) version \S+ is required, but found"
-        r"|[Pp]lease use (?P<name>\w+) version >=|(?P<install>\w+)[ _]kernels not found"
-        r"|(?P<pip>[Ff]lash[Ii]nfer) (?:\w+ )?module (?:was not|not|cannot be) found|requires installation of"
-        r"|(?P<tool>MoonEP|DeepEP v2).{0,20} not available|requires (?P<lib>intel_extension_for_pytorch)"
-        r"|CUDA_HOME (?:environment variable )?is not set|Cannot find CUDA_HOME|ld: cannot find -l(?P<symbol>\w+)"
+        r"|(?:[Pp]lease use|requires installation of) (?P<name>\w+)(?: version >=|\.)"
+        r"|(?P<install>\w+)[ _]kernels not found|(?P<tool>[\w-]+) version \(\S+\) does not match"
+        r"|(?P<pip>[Ff]lash[Ii]nfer) (?:\w+ )?module (?:was not|not|cannot be) found"
+        r"|(?P<lib>MoonEP).{0,20} not available|requires (?P<symbol>intel_extension_for_pytorch)"
+        r"|CUDA_HOME (?:environment variable )?is not set|Cannot find CUDA_HOME"
         r"|may indicate binary incompatibility|operator torchvision::nms does not exist|SM \S+ requires CUDA >="
         r"|has no attribute all_special_tokens_extended",
         "transformers; flashinfer, vllm#50705; verl#4337; ray_executor.py, weight_utils.py, all2all.py, torch, numpy"),

@@ -2,6 +2,7 @@
 
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.words import shorten
 
 
 def _driver(case: Case) -> Advice:
@@ -15,7 +16,11 @@ def _driver(case: Case) -> Advice:
         "older spec.engine.image. On a machine without GPU set spec.engine.device to CPU.")
 
 
-def _no_device(_: Case) -> Advice:
+def _no_device(case: Case) -> Advice:
+    if uuid := case.word("uuid"):
+        return Advice(
+            f"The engine cannot tell what device it runs on: it was given {shorten(uuid, 80)}, and wants a number.",
+            "Choose a newer spec.engine.image, or let the node's device plugin hand out whole GPUs by their index.")
     return Advice(
         "The engine sees no GPU.",
         "Check that spec.resources.gpu.count is at least 1, that the node's device plugin works, and "

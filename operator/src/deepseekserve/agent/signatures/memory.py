@@ -41,8 +41,9 @@ SIGNATURES = (
     Signature(
         Reason.CUDA_OUT_OF_MEMORY,
         r"CUDA (?:driver )?[Ee]rror: out of memory|Triton Error \[CUDA\]: out of memory"
-        r"|Cuda failure (?:\d+ )?'out of memory'|cudaMalloc failed: out of memory",
-        "torch, triton, NCCL, cumem_allocator.cpp"),
+        r"|Cuda failure (?:\d+ )?'out of memory'|cudaMalloc failed: out of memory"
+        r"|NVML_SUCCESS == .{0,60}INTERNAL ASSERT FAILED.{0,80}CUDACachingAllocator",
+        "torch (the last on a MIG slice, vllm#39874), triton, NCCL, cumem_allocator.cpp"),
     Signature(
         Reason.KV_CACHE_TOO_SMALL,
         r"max seq len ?\((?P<requested>\d+)\),? ?\(?(?P<needed>[\d.]+) ?GiB KV cache is needed, which is larger than "

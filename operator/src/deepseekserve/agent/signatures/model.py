@@ -52,8 +52,10 @@ SIGNATURES = (
         r"|^(?:\w+\.)*(?:Proxy|SSL|MaxRetry)Error",
         "fail-hf-repo-nonetwork.log, vllm#1432, #3719"),
     Signature(
-        Reason.HUB_UNREACHABLE, r"^(?:requests\.exceptions\.ConnectionError|(?:httpx|httpcore)\.ConnectError)",
-        "requests, httpx", weight=Weight.LIKELY),
+        Reason.HUB_UNREACHABLE,
+        r"^(?:requests\.exceptions\.ConnectionError|(?:httpx|httpcore)\.ConnectError)"
+        r"|Data processing error: CAS service",
+        "requests, httpx, hf_xet", weight=Weight.LIKELY),
     Signature(
         Reason.DOWNLOAD_STALLED, r"Read timed out|ReadTimeout|IncompleteRead|[Dd]ownload(?:ing)? (?:stalled|timed out)",
         "vllm-omni#2616", weight=Weight.LIKELY),
@@ -99,15 +101,15 @@ SIGNATURES = (
     Signature(
         Reason.CORRUPT_MODEL,
         r"Validation error for field '\w+'|Field '\w+' expected \w+, got \w+"
-        r"|Missing required keys in `rope_parameters`|rope_\w+ should have a 'rope_type' key"
-        r"|Found conflicts between 'rope_type=",
+        r"|Missing required keys in `rope_parameters`"
+        r"|(?P<config>rope_\w+ should have a 'rope_type' key|Found conflicts between 'rope_type=.*)",
         "transformers", weight=Weight.LIKELY),
     Signature(
         Reason.CORRUPT_MODEL, r"^(?:AttributeError|TypeError|KeyError|ZeroDivisionError): ", "transformers",
         weight=Weight.LIKELY, frames=r"transformers_utils/config|configuration_\w+\.py|transformers_utils/model_arch"),
     Signature(
-        Reason.CORRUPT_MODEL, r"^(?:ValueError|AssertionError): ", "transformers_utils/configs", weight=Weight.VAGUE,
-        frames=r"transformers_utils/configs/(?!eagle|k3_dspark|speculators)"),
+        Reason.CORRUPT_MODEL, r"^(?:ValueError|AssertionError): (?P<config>.+)", "transformers_utils/configs",
+        weight=Weight.VAGUE, frames=r"transformers_utils/configs/(?!eagle|k3_dspark|speculators)"),
     Signature(
         Reason.CORRUPT_MODEL,
         r"weights were not initialized from checkpoint: ?\{?'?(?P<tensor>[\w.]+)?|Tried to load weights of size"

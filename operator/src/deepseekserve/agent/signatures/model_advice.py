@@ -65,12 +65,19 @@ def _corrupt(case: Case) -> Advice:
         return Advice(f"A weights file of the model is damaged: {what}{hint}.", _AGAIN)
     if tensor:
         return Advice(f"The weights do not match the model's configuration, for example {shorten(tensor, 80)}.", _AGAIN)
+    if config := shorten(case.word("config")):
+        return Advice(f"The model's configuration is not what the engine expects: {config}",
+                      "Compare config.json with the one on the model's page, or choose a newer spec.engine.image.")
     return Advice("A file of the model is damaged, or the weights do not match its configuration.", _AGAIN)
 
 
 def _architecture(case: Case) -> Advice:
-    name = case.first("arch", "one", "type", "gguf", "gguf_type", "attention").strip("'\" ")
+    name = case.first("arch", "one", "type", "gguf", "gguf_type").strip("'\" ")
     version = case.facts.known.get("version")
+    if attention := case.word("attention"):
+        return Advice(
+            f"This engine{f' (vLLM {version})' if version else ''} has no {attention} for this device.",
+            "Set spec.engine.image to a newer vLLM that has it, or choose another model in spec.model.source.")
     return Advice(
         f"This engine{f' (vLLM {version})' if version else ''} does not know the architecture "
         f"{name or 'of the model'}.",
