@@ -67,12 +67,12 @@ diagnosis for any log, without a cluster: `python -m deepseekserve.agent.diagnos
 COVERAGE = """\
 ## What the engine can raise
 
-Where a start passes through vLLM's sources they raise so many errors with a text of their own; that many are named by
-the diagnosis (named / raised), by their text or by where they are raised:
+Of the errors with a text of their own that vLLM's sources can raise in a start, the diagnosis names so many, by the
+text or by where it is raised (named / raised):
 """
 LEFT = """\
-What is not named is `Unknown`, with the error's own line: for the most part it is a check that vLLM makes of its own
-state, of which no edit of a spec can help. Not counted are:
+What is not named is `Unknown`, with the error's own line. For the most part these are checks that vLLM makes of its
+own state, and no edit of a spec helps against them. Not counted are:
 """
 REPEAT = """\
 To count a release: unpack its wheel (nothing is installed or run), read what has no name, write signatures and

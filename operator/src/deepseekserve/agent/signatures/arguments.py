@@ -111,6 +111,7 @@ SIGNATURES = (
         r"(?P<attention>(?:No valid (?:CPU )?(?:attention|MLA prefill) backend found"
         r"|Selected MLA prefill backend \S+ is not valid|Invalid attention backend for"
         r"|Attention backend \S+ is not supported on|\S+ not supported for attention backend"
+        r"|FlashAttention only supports? Ampere GPUs"
         r"|The selected backend, .{0,80}(?:does not support block|is not MLA type|is only supported on)"
         r"|Backend \S+ is not supported for vit attention|attention backends share no supported KV cache block).*)",
         "platforms/cuda.py, rocm.py, cpu.py, interface.py; vllm#31480, #32732", weight=Weight.LIKELY),
@@ -126,7 +127,7 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>[Ss]peculative [Dd]ecoding .{0,80}(?:not (?:yet )?(?:supported|implemented)|incompatible"
-        r"|not support).*|spec decode is not supported.*|\S+ does not support speculative decoding.*"
+        r"|not support).*|spec decode is not supported.*|\w+ does not support speculative decoding.*"
         r"|Unknown speculative decoding method.*"
         r"|Model does not support EAGLE3 interface.*|EAGLE\w* (?:does not support TP|with pipeline parallel).*"
         r"|(?:Cannot import module|Invalid custom proposer|Custom proposer class).*)",
@@ -147,11 +148,11 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>Chunked MM input disabled but max_tokens_per_mm_item.*|CUDAGraphMode\.\w+ is not supported.*"
-        r"|.{0,40}CUDA graphs \(cudagraph_mode=\w+\) unavailable.*|(?:UBatching|DBO) (?:is )?not supported.*"
+        r"|piecewise CUDA graphs \(cudagraph_mode=\w+\) unavailable.*|(?:UBatching|DBO) (?:is )?not supported.*"
         r"|moe_backend=\S+ (?:is not supported|does not (?:support|apply)).*|[Pp]refix caching is not supported.*"
-        r"|kernel_block_size \d+ must divide.*|\S+ does not support any pooling tasks.*"
-        r"|.{0,60}when CPU weight offloading is enabled.*|reasoning parser could not locate.*"
-        r"|Invalid middleware.*|.{0,40}LogitsProcessor plugin.*|Invalid logits processor FQCN.*"
+        r"|kernel_block_size \d+ must divide.*|Model \S+ does not support any pooling tasks.*"
+        r"|Cannot re-initialize the input batch when CPU weight offloading.*|reasoning parser could not locate.*"
+        r"|Invalid middleware.*|(?:Failed to load (?:\S+ )?)?LogitsProcessor plugin.*|Invalid logits processor FQCN.*"
         r"|Invalid environment variable VLLM_\w+.*|Invalid value for VLLM_\w+.*"
         r"|VLLM_\w+ (?:'[^']*'|\(\d+\)) (?:must be|should) .*|VLLM_\w+(?:=\S+ requires| is set but) VLLM_.*"
         r"|VLLM_RAY_BUNDLE_INDICES (?:must|cannot) .*|Inconsistent GPU visibility env vars.*)",

@@ -45,11 +45,12 @@ SIGNATURES = (
         "GPU failures 052, 054, 117", also=r"(?P<lib>lib[\w.+-]+\.so[\w.]*): cannot open"),
     Signature(
         Reason.MISSING_DEPENDENCY,
-        r"(?P<package>[\w.-]+)\S* is required for a normal functioning|(?P<who>\w+) version \S+ is required, but found"
-        r"|(?:[Pp]lease use|requires installation of) (?P<name>\w+)(?: version >=|\.)"
-        r"|(?P<install>\w+)[ _]kernels not found|(?P<tool>[\w-]+) version \(\S+\) does not match"
+        r"^ImportError: (?P<package>[\w.-]+)\S* is required for a normal functioning"
+        r"|(?P<who>Ray) version \S+ is required"
+        r"|(?:[Pp]lease use (?=\w+ version >=)|requires installation of )(?P<name>\w+)"
+        r"|(?P<install>DeepEP|MoRI|pplx)[ _]kernels not found|(?P<tool>flashinfer-\w+) version \(\S+\) does not match"
         r"|(?P<pip>[Ff]lash[Ii]nfer) (?:\w+ )?module (?:was not|not|cannot be) found"
-        r"|(?P<lib>MoonEP).{0,20} not available|requires (?P<symbol>intel_extension_for_pytorch)"
+        r"|(?P<lib>MoonEP|DeepEP v2).{0,20} not available|requires (?P<symbol>intel_extension_for_pytorch)"
         r"|CUDA_HOME (?:environment variable )?is not set|Cannot find CUDA_HOME"
         r"|may indicate binary incompatibility|operator torchvision::nms does not exist|SM \S+ requires CUDA >="
         r"|has no attribute all_special_tokens_extended",

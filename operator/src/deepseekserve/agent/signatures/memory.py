@@ -40,7 +40,7 @@ SIGNATURES = (
     # The allocation that failed may be a library's: NCCL's, Triton's, vLLM's own allocator's.
     Signature(
         Reason.CUDA_OUT_OF_MEMORY,
-        r"CUDA (?:driver )?[Ee]rror: out of memory|Triton Error \[CUDA\]: out of memory"
+        r"CUDA (?:driver error|Error): out of memory|Triton Error \[CUDA\]: out of memory"
         r"|Cuda failure (?:\d+ )?'out of memory'|cudaMalloc failed: out of memory"
         r"|NVML_SUCCESS == .{0,60}INTERNAL ASSERT FAILED.{0,80}CUDACachingAllocator",
         "torch (the last on a MIG slice, vllm#39874), triton, NCCL, cumem_allocator.cpp"),
