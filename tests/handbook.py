@@ -72,7 +72,8 @@ text or by where it is raised (named / raised):
 """
 LEFT = """\
 What is not named is `Unknown`, with the error's own line. For the most part these are checks that vLLM makes of its
-own state, and no edit of a spec helps against them. Not counted are:
+own state, and no edit of a spec helps against them. Not counted are the folders that a plain start does not touch (what
+moves caches, weights and experts between engines, processors of images and sound, parsers of answers), and:
 """
 REPEAT = """\
 To count a release: unpack its wheel (nothing is installed or run), read what has no name, write signatures and

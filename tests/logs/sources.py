@@ -61,7 +61,7 @@ class Left(NamedTuple):
 LEFT_OUT = (
     Left(r":(?:\w*forward\w*|apply\w*|execute\w*|sample\w*|propose\w*|step\w*|\w*_requests?|_?update_states)$"
          r"|/ops/|worker/gpu/(?:sample|pool)/|ubatch|_encoding\.py",
-         "what computes a request", "the engine serves already, and a request's error does not end it"),
+         "what computes a request", "in a warm-up it fails by a kernel's fault, and later the engine serves"),
     Left(r":\w*(?:elastic|scale_|reload|weight_update|weight_transfer|sleep|pause|resume|release_|profile$)"
          r"|:(?:add|pin|list|remove|activate)_\w+$|/reload/|checkpoint_weight_patch|tensorizer\.py:(?:serialize|tensorize)",
          "what a client asks of a running engine", "adapters, new weights, sleep and other sizes come over its API"),
