@@ -67,6 +67,10 @@ SIGNATURES = (
         "fail-cpu-kvspace-exceeds-ram.log, fail-gpu-mem-util-too-small.log"),
     Signature(
         Reason.NO_KV_CACHE_MEMORY,
+        r"worker already uses (?P<used>[\d.]+) GiB .{0,40}more than the (?P<budget>[\d.]+) GiB of CPU memory reserved",
+        "cpu_worker.py from 0.33"),
+    Signature(
+        Reason.NO_KV_CACHE_MEMORY,
         r"No available memory for the cache blocks|Cannot auto-fit max_model_len"
         r"|on kv cache allocation is less than requested memory for kv",
         "GPU failures 013, 016, 017", statement=True),

@@ -61,6 +61,13 @@ def _no_kv_cache_memory(case: Case) -> Advice:
             f"There is no room for the KV cache: {asked}, and {gib(free)} of host memory are free.",
             f"Set spec.engine.kvCacheMemory to {value}, and spec.resources.memory to what weights and cache need.",
             (Fix("spec.engine.kvCacheMemory", value, f"{gib(free)} of host memory were free"),))
+    used, budget = case.number("used"), case.number("budget")
+    if used is not None:
+        return Advice(
+            f"There is no room for the KV cache: the engine itself uses {gib(used)}, and {gib(budget)} are reserved.",
+            "Set spec.engine.kvCacheMemory (for example 1Gi), and spec.resources.memory to what weights and cache "
+            "need.",
+            (Fix("spec.engine.kvCacheMemory", "1Gi", "a fixed size does not depend on what the engine itself uses"),))
     share = case.facts.utilization_percent
     others = "lower spec.engine.maxNumSeqs or maxNumBatchedTokens, or raise spec.resources.gpu.count"
     message = "Weights and one step of computation take all the memory that the engine may use; no KV cache fits."

@@ -95,7 +95,8 @@ SIGNATURES = (
         Reason.CORRUPT_MODEL, r"OSError: \[Errno 22\] Invalid argument", "torch.load", frames=r"PyTorchFileReader"),
     Signature(
         Reason.CORRUPT_MODEL,
-        r"KeyError: 'weight_map'|Value error, .{0,80}line \d+ column \d+ \(char"
+        r"KeyError: 'weight_map'|Empty or invalid weight map|Invalid checkpoint index entry"
+        r"|Value error, .{0,80}line \d+ column \d+ \(char"
         r"|divisible by num_kv_heads", "weight_utils.py, a broken quant_config.json, models"),
     # config.json is JSON, and not what a config is: a list, null, a number where a text should stand.
     Signature(
