@@ -4,7 +4,7 @@ import re
 
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Signature, Weight
-from deepseekserve.agent.signatures.words import shorten
+from deepseekserve.agent.signatures.words import OWN_HOST, shorten
 
 SIGNATURES = (
     Signature(
@@ -50,6 +50,9 @@ SIGNATURES = (
         r"|SystemExit|StopAsyncIteration|ProcessLookupError|ChildProcessError|RuntimeError: cancelled)"
         r"|cannot schedule new futures|Context was terminated|ContextTerminated|Event loop (?:is closed|stopped)",
         "fail-sigkill-worker.log", weight=Weight.ECHO),
+    Signature(
+        Reason.UNKNOWN, rf"HTTPConnectionPool\(host='{OWN_HOST}|^openai\.API(?:Connection|Timeout)Error",
+        "a client in the same log that finds no server", weight=Weight.ECHO),
 )
 
 # Of a process; a GPU's illegal instruction is another matter.

@@ -2,6 +2,7 @@
 
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.agent.signatures.entry import Signature, Weight
+from deepseekserve.agent.signatures.words import OWN_HOST
 
 _MODEL_FILE = (
     r"config\.json|\.safetensors|\.bin\b|\.pth?\b|\.gguf|\.index\.json|generation_config|params\.json"
@@ -47,13 +48,13 @@ SIGNATURES = (
         r"couldn't connect to '?https?://|OfflineModeIsEnabled|offline mode is enabled|LocalEntryNotFoundError"
         r"|outgoing traffic has been disabled|cannot find the (?:requested files|appropriate snapshot)"
         r"|Temporary failure in name resolution|Name or service not known|nodename nor servname|NameResolutionError"
-        r"|Failed to resolve|Max retries exceeded|ConnectTimeout|Network is unreachable|No route to host"
+        r"|Failed to resolve|ConnectTimeout|Network is unreachable|No route to host"
         r"|IncompleteSnapshotError|HfHubHTTPError: .{0,40}(?:429|50\d) "
-        r"|^(?:\w+\.)*(?:Proxy|SSL|MaxRetry)Error",
+        rf"|^(?:\w+\.)*(?:Proxy|SSL)Error|host='(?!{OWN_HOST})[^']+', port=\d+\): Max retries exceeded",
         "fail-hf-repo-nonetwork.log, vllm#1432, #3719"),
     Signature(
         Reason.HUB_UNREACHABLE,
-        r"^(?:requests\.exceptions\.ConnectionError|(?:httpx|httpcore)\.ConnectError)"
+        rf"^(?:requests\.exceptions\.ConnectionError(?!.*host='{OWN_HOST})|(?:httpx|httpcore)\.ConnectError)"
         r"|Data processing error: CAS service",
         "requests, httpx, hf_xet", weight=Weight.LIKELY),
     Signature(

@@ -1,4 +1,4 @@
-"""Numbers as people and Kubernetes write them; used by the advice of all reasons."""
+"""Numbers and names as people, logs and Kubernetes write them; used by the signatures and advice of all reasons."""
 
 import math
 import re
@@ -7,6 +7,9 @@ _SECRET = re.compile(
     r"(?i)((?:api[-_]?key|token|password|secret)['\"]?(?:\s*[=:]\s*|\s+(?=sk-|hf_))['\"]?|--api-key[= ]"
     r"|Bearer\s+)[^\s'\",)\]]+"
     r"|\b(?:hf_|sk-)[A-Za-z0-9_-]{12,}")
+
+# How the clients of an engine on the same machine name it, as a regular expression.
+OWN_HOST = r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0)'"
 
 
 def gib(value: float | None) -> str:
