@@ -36,7 +36,7 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
     ),
     "checkpoint": ({"engine": {"quantization": "AWQ"}}, ("QuantizationMissingConfig",)),
     "compiler": (
-        {"engine": {"enforceEager": False, "env": [{"name": "CXX", "value": "/nowhere/g++"}]}}, ("CompileFailed",),
+        {"engine": {"enforceEager": False, "env": [{"name": "CXX", "value": "/nowhere/g++"}]}}, ("MissingDependency",),
     ),
 }
 

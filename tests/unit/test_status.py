@@ -11,7 +11,7 @@ from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Status
 from deepseekserve.diagnose import diagnose
 from deepseekserve.facts import Finding, PodFacts, Took
-from deepseekserve.facts.pods import Trouble
+from deepseekserve.facts.pods import Mounting, Trouble
 from deepseekserve.status import Note, Subject, decide, makes_room, notes, passing, wanted_replicas
 from tests.unit.seen import HASH, NOW, facts, pod, report
 
@@ -541,6 +541,9 @@ def test_older_pods_that_never_served_make_room_for_one_that_finds_no_node() -> 
     older, waiting = pod("back-off", **OLD), pod("unschedulable")
     assert makes_room(SUBJECT, NEW, facts(older, waiting))
     assert makes_room(SUBJECT, NEW, facts(older, refusal=Trouble("FailedCreate", "exceeded quota: few")))
+    attached_elsewhere = Mounting(done=False, trouble=Trouble("FailedAttachVolume", "Multi-Attach error"))
+    assert makes_room(SUBJECT, NEW, facts(older, pod("hanging", mounting=attached_elsewhere)))
+    assert not makes_room(SUBJECT, NEW, facts(older, pod("hanging")))
     assert not makes_room(SUBJECT, NEW, facts(waiting))
     assert not makes_room(SUBJECT, NEW, facts(older, pod("pulling")))
     assert not makes_room(SUBJECT, NEW, facts(older, pod("gated")))

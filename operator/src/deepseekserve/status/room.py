@@ -5,7 +5,8 @@ Pure; part of status, beside the number of replicas that is wanted.
 
 from deepseekserve import names
 from deepseekserve.api import Status
-from deepseekserve.facts import Facts
+from deepseekserve.facts import Facts, PodFacts
+from deepseekserve.facts.events import FAILED_ATTACH
 from deepseekserve.status.subject import Subject
 
 
@@ -13,9 +14,18 @@ def makes_room(subject: Subject, previous: Status, facts: Facts) -> bool:
     """Tell whether pods of older revisions, none of which ever served, hold what the current one's pod waits for.
 
     With one pod more and none less a Deployment keeps them until the new one is ready, and the new one finds no node,
-    or no room in the namespace's quota.
+    no room in the namespace's quota, or a volume that another node holds for the older one.
     """
     older = [pod for pod in facts.alive if pod.revision != facts.revision]
     good = any(names.revision_name(subject.name, pod.revision) == previous.last_good_revision for pod in older)
-    no_node = any(pod.unscheduled and pod.unscheduled.reason == "Unschedulable" for pod in facts.starting)
-    return bool(older) and not good and not facts.ready and (no_node or facts.refusal is not None)
+    waits = facts.refusal is not None or any(_has_no_node(pod) or _has_no_volume(pod) for pod in facts.starting)
+    return bool(older) and not good and not facts.ready and waits
+
+
+def _has_no_node(pod: PodFacts) -> bool:
+    return pod.unscheduled is not None and pod.unscheduled.reason == "Unschedulable"
+
+
+def _has_no_volume(pod: PodFacts) -> bool:
+    trouble = pod.mounting.trouble if pod.hangs and pod.mounting else None
+    return trouble is not None and trouble.reason == FAILED_ATTACH

@@ -46,6 +46,12 @@ def _compile(case: Case) -> Advice:
 
 
 def _dependency(case: Case) -> Advice:
+    if "C++ compiler" in case.text and not case.facts.eager:
+        return Advice(
+            "The image has no C++ compiler, which the engine needs to compile the model's kernels.",
+            "Set spec.engine.enforceEager to true (slower, but without compilation), or spec.engine.image to an image "
+            "that has one.",
+            (Fix("spec.engine.enforceEager", "true", "nothing is compiled then"),))
     name = case.first("package", "lib", "tool", "who", "name", "pip", "install", "symbol").strip("`'.,")
     what = name or ("a C compiler" if "compiler" in case.text else "a package or program that the engine needs")
     return Advice(
