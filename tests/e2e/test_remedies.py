@@ -31,8 +31,8 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
         ("RemoteCodeRequired", "ContextTooLong", "KVCacheTooSmall"),
     ),
     "formats": (
-        {"engine": {"quantization": "FP8", "maxNumBatchedTokens": 64}},
-        ("InvalidArgument", "QuantizationUnsupported"),
+        {"engine": {"quantization": "FP8", "kvCacheMemory": "40Gi"}, "resources": {"memory": None}},
+        ("QuantizationUnsupported", "NoKVCacheMemory"),
     ),
     "checkpoint": ({"engine": {"quantization": "AWQ"}}, ("QuantizationMissingConfig",)),
     "compiler": (

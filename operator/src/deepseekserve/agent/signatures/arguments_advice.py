@@ -67,6 +67,8 @@ def _refused_value(case: Case) -> Advice:
         return Advice(f"The engine does not take {case.word('value')} for {name}; it takes {shorten(choices)}.",
                       f"Correct {_field(name)}.")
     complaint = shorten(case.word("complaint"))
+    if complaint.startswith("expected one argument"):
+        return Advice(f"The argument {name} has no value.", f"Write it as {name}=VALUE in {_EXTRA}, or remove it.")
     return Advice(f"The engine refuses the value of {name}: {complaint}", f"Correct {_field(name)}.")
 
 

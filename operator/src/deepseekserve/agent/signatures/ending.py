@@ -77,7 +77,8 @@ def _died(case: Case) -> Advice:
     error = shorten(case.word("error"))
     return Advice(
         f"A process of the engine died{': ' + error if error else ', and its log does not say why.'}",
-        "It is started again. If it happens again, look at the lines before the end: kubectl logs POD --previous.")
+        "It is started again by itself. If it dies again, look at its last lines (kubectl logs POD --previous) and at "
+        "its exit code (kubectl describe pod POD): 137 is a kill, most often for memory.")
 
 
 def _unknown(case: Case) -> Advice:

@@ -70,7 +70,8 @@ def _no_kv_cache_memory(case: Case) -> Advice:
             (Fix("spec.engine.kvCacheMemory", "1Gi", "a fixed size does not depend on what the engine itself uses"),))
     share = case.facts.utilization_percent
     others = "lower spec.engine.maxNumSeqs or maxNumBatchedTokens, or raise spec.resources.gpu.count"
-    message = "Weights and one step of computation take all the memory that the engine may use; no KV cache fits."
+    message = ("Weights and one step of computation take all the memory that the engine may use; none is left to keep "
+               "requests in (the KV cache).")
     if share >= 95:
         return Advice(message, others[0].upper() + others[1:] + ".")
     return Advice(message, f"Set {_UTILIZATION} to 95; if that is not enough, {others}.",
@@ -103,7 +104,7 @@ def _host_out_of_memory(case: Case) -> Advice:
         value = quantity(case.facts.checkpoint_bytes / (1 << 30) * 1.5 + 6)
         fixes = (Fix("spec.resources.memory", value, "one and a half times the checkpoint, and 6 GiB for the engine"),)
     to = f" to {fixes[0].value}" if fixes else ""
-    return Advice(f"Ordinary memory ran out{tried}.",
+    return Advice(f"Ordinary memory (RAM, not the GPU's) ran out{tried}.",
                   f"Raise spec.resources.memory{to}, or on CPU lower spec.engine.kvCacheMemory.", fixes)
 
 

@@ -6,7 +6,8 @@ from deepseekserve.agent.reasons import Reason
 from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
 from deepseekserve.agent.signatures.words import shorten
 
-_AGAIN = "Download the model again (hf download, or git lfs pull) and compare sizes and checksums; no field can help."
+_AGAIN = ("Download the model again into the folder of spec.model.source (hf download, or git lfs pull), and compare "
+          "sizes and checksums; the pod then starts by itself, and no field can help.")
 
 
 def _context_too_long(case: Case) -> Advice:
@@ -68,7 +69,8 @@ def _corrupt(case: Case) -> Advice:
     if config := shorten(case.word("config")):
         return Advice(f"The model's configuration is not what the engine expects: {config}",
                       "Compare config.json with the one on the model's page, or choose a newer spec.engine.image.")
-    return Advice("A file of the model is damaged, or the weights do not match its configuration.", _AGAIN)
+    return Advice("A file of the model is damaged or was not downloaded whole, or the weights are those of another "
+                  "configuration than its config.json.", _AGAIN)
 
 
 def _architecture(case: Case) -> Advice:
@@ -79,7 +81,7 @@ def _architecture(case: Case) -> Advice:
             f"This engine{f' (vLLM {version})' if version else ''} has no {attention} for this device.",
             "Set spec.engine.image to a newer vLLM that has it, or choose another model in spec.model.source.")
     return Advice(
-        f"This engine{f' (vLLM {version})' if version else ''} does not know the architecture "
+        f"This engine{f' (vLLM {version})' if version else ''} does not know the model architecture "
         f"{name or 'of the model'}.",
         "Set spec.engine.image to a newer vLLM that supports it, or choose another model in spec.model.source.")
 
@@ -104,8 +106,9 @@ def _tokenizer(case: Case) -> Advice:
 
 
 def _download_stalled(_: Case) -> Advice:
-    return Advice("The download of the model has stopped.",
-                  "Check the pod's way to the hub, or put the model into a claim and set spec.model.source to "
+    return Advice("The download of the model from its hub (huggingface.co, or what HF_ENDPOINT names) has stopped.",
+                  "Check that the pod reaches it (DNS, proxy, NetworkPolicy) and has room for the model on its disk, or "
+                  "put the model into a PersistentVolumeClaim and set spec.model.source to "
                   "pvc://CLAIM/PATH.")
 
 
