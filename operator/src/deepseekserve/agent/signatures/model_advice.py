@@ -107,7 +107,7 @@ def _tokenizer(case: Case) -> Advice:
 
 def _download_stalled(_: Case) -> Advice:
     return Advice("The download of the model from its hub (huggingface.co, or what HF_ENDPOINT names) has stopped.",
-                  "Check that the pod reaches it (DNS, proxy, NetworkPolicy) and has room for the model on its disk, or "
+                  "Check that the pod reaches it (DNS, proxy, NetworkPolicy) and has room for it on its disk, or "
                   "put the model into a PersistentVolumeClaim and set spec.model.source to pvc://CLAIM/PATH.")
 
 
