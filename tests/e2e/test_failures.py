@@ -12,12 +12,6 @@ from tests.lab.kubectl import Kubectl, Object
 from tests.lab.watch import Watch, condition, failed_with, serves
 
 EDITS = {
-    "AWQ on a plain checkpoint": Case(
-        "QuantizationMissingConfig",
-        {"engine": {"quantization": "AWQ"}},
-        "Cannot find the config file for awq",
-        fixes={"spec.engine.quantization": "Auto"},
-    ),
     "a context longer than the model's": Case(
         "ContextTooLong",
         {"engine": {"maxModelLen": 999999}},
@@ -27,15 +21,6 @@ EDITS = {
     ),
     "a missing folder": Case(
         "ModelNotFound", {"model": {"source": "pvc://models/nothing-here"}}, "nothing-here", ("nothing-here",)
-    ),
-    "an unknown flag": Case(
-        "InvalidArgument",
-        {"engine": {"extraArgs": ["--max-num-seqz=4"]}},
-        "unrecognized arguments",
-        ("--max-num-seqz",),
-    ),
-    "a KV cache too small": Case(
-        "KVCacheTooSmall", {"engine": {"maxModelLen": 32768, "kvCacheMemory": "1Mi"}}, "KV cache is needed"
     ),
 }
 

@@ -63,13 +63,16 @@ def hopeless(lab: Lab) -> dict[str, Case]:
     }
 
 
-def followed(kubectl: Kubectl, watch: Watch) -> list[Seen]:
+def followed(kubectl: Kubectl, watch: Watch, told: Timings) -> list[Seen]:
     """Apply the fixes of each failure and nothing else; its states: each failure, and at last the one that serves."""
     states = [decided(watch, 0)]
     while not serves(states[-1].object):
         failed = states[-1].object
-        assert failed["status"]["failure"].get("fixes"), failed["status"]["failure"]
-        kubectl.patch("dss", watch.name, edit(failed["status"]["failure"]["fixes"]))
+        failure = failed["status"]["failure"]
+        assert failure.get("fixes"), failure
+        for pod in engine_pods(kubectl, watch.name)[-1:]:
+            told.add_since(kubectl, pod, failure["logExcerpt"].splitlines()[-1], states[-1].at)
+        kubectl.patch("dss", watch.name, edit(failure["fixes"]))
         states.append(decided(watch, failed["metadata"]["generation"]))
     return states
 
@@ -96,13 +99,13 @@ def edit(fixes: list[Object]) -> Object:
 
 
 @pytest.fixture(scope="module")
-def cured(kubectl: Kubectl) -> Iterator[dict[str, "Future[list[Seen]]"]]:
+def cured(kubectl: Kubectl, told: Timings) -> Iterator[dict[str, "Future[list[Seen]]"]]:
     """The states of each wrong resource while its advice is followed."""
     with (
         group(kubectl, {name: spec for name, (spec, _) in WRONG.items()}) as watches,
         ThreadPoolExecutor(len(watches)) as pool,
     ):
-        yield {name: pool.submit(followed, kubectl, watch) for name, watch in watches.items()}
+        yield {name: pool.submit(followed, kubectl, watch, told) for name, watch in watches.items()}
 
 
 @pytest.mark.parametrize("name", WRONG)
