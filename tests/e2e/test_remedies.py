@@ -46,6 +46,9 @@ SQUATTER = {
 }
 
 
+LOST = ("tomorrow", "wordless", "half", "engineless", "squatted", "hub")
+
+
 def hopeless(lab: Lab) -> dict[str, Case]:
     """Failures that need another model, image or pod, by the names of their resources."""
     squatter = {**SQUATTER, "image": lab.engine_image}
@@ -119,6 +122,7 @@ def test_the_fixes_applied_literally_make_it_serve(cured: dict[str, "Future[list
 def lost(kubectl: Kubectl, lab: Lab, told: Timings) -> Iterator[dict[str, Seen]]:
     """The state in which each resource has failed that no field can cure."""
     cases = hopeless(lab)
+    assert tuple(cases) == LOST
     with group(kubectl, {name: case.edit for name, case in cases.items()}) as watches:
         states = {}
         for name, case in cases.items():
@@ -129,7 +133,7 @@ def lost(kubectl: Kubectl, lab: Lab, told: Timings) -> Iterator[dict[str, Seen]]
         yield states
 
 
-@pytest.mark.parametrize("name", ["tomorrow", "wordless", "half", "engineless", "squatted", "hub"])
+@pytest.mark.parametrize("name", LOST)
 def test_what_no_field_cures_is_explained(lost: dict[str, Seen], lab: Lab, name: str) -> None:
     case, seen = hopeless(lab)[name], lost[name]
     assert_told_well(seen.object["status"], case)

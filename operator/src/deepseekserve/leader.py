@@ -17,6 +17,7 @@ from deepseekserve.kube.kinds import LEASES
 from deepseekserve.logs import fields
 
 RETRY_S = 2.0
+AGAIN_S = 0.5             # after a renewal that has failed
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +48,16 @@ class Lease:
     async def keep(self) -> NoReturn:
         """Renew until cancelled; a lease that is lost, or was not renewed in time, ends the process at once.
 
-        A connection may be dead, and the next one work: two whole attempts fit into the time of a lease of 12 s.
+        A connection may be dead, and the next one work: two whole attempts fit into the time, from 15 s on.
         """
+        pause_s = usual_s = min(RETRY_S, self._seconds / 3)
         while True:
-            await asyncio.sleep(min(RETRY_S, self._seconds / 3))
+            await asyncio.sleep(pause_s)
             try:
-                await asyncio.wait_for(self._renew(), timeout=min(self._seconds / 5, self._left_s()))
+                pause_s = usual_s
+                await asyncio.wait_for(self._renew(), timeout=min(self._seconds / 4, self._left_s()))
             except (KubeError, TimeoutError) as error:
+                pause_s = min(AGAIN_S, usual_s)
                 left_s = round(self._left_s(), 1)
                 log.warning("cannot renew the lease", extra=fields(left_s=left_s, error=repr(error)))
             self.check()

@@ -31,15 +31,14 @@ _CPU_SOURCE = re.compile(r"(?:^|/)cpu(?:_\w+)?\.py:")
 _KV_FREE = re.compile(r"Available KV cache memory: ([-\d.]+) GiB")
 
 _FP8_CACHE = "The KV cache is stored as fp8, which nobody asked for and which may cost accuracy."
-_SLOW_KERNEL = ("A faster kernel exists for this checkpoint, but the quantization asked for bars it: set "
-                "spec.engine.quantization to Auto.")
 _REDUCED = "The context was reduced"
 
 # What the engine did although nobody asked, or what costs the user something: words in the log, sentence for the user.
 _NOTES: tuple[tuple[str, str], ...] = (
     ("No chat template provided", "The model has no chat template: chat requests are refused, completions work."),
     ("quantization is not fully optimized yet", "This quantization has no fast kernel and may be slower than none."),
-    ("explicitly, so forcing", _SLOW_KERNEL),
+    ("explicitly, so forcing", "A faster kernel exists for this checkpoint, but the quantization asked for bars it: "
+                               "spec.engine.quantization Auto takes it."),
     ("Using default MoE config", "No tuned kernels exist for the experts on this GPU: they run slower."),
     ("Falling back to V0", "This engine fell back to its older V0 core."),
     ("Custom allreduce is disabled", "The GPUs have no fast direct link: tensor parallelism is slower."),
@@ -153,7 +152,7 @@ class Facts:
 
 def is_costly(note: str) -> bool:
     """Tell whether a note says that the user gets less than was asked for."""
-    return note.startswith((_REDUCED, _FP8_CACHE, _SLOW_KERNEL))
+    return note.startswith((_REDUCED, _FP8_CACHE))
 
 
 def _integer(text: str) -> int:

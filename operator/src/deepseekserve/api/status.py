@@ -115,13 +115,16 @@ class EngineStatus(StatusGroup):
     """What else is worth knowing about this engine."""
 
 
+LONGEST_FIX = 4096             # characters of a value: it must be whole to be applied
+
+
 class Fix(StatusGroup):
     """One edit that would help."""
 
     field: Word
     """The field to edit, from spec on."""
-    value: Word
-    """A value that would work."""
+    value: Annotated[str, Cut(LONGEST_FIX)]
+    """A value that would work, as YAML."""
     why: Annotated[str, Cut(1024)] = ""
     """What the edit does."""
 

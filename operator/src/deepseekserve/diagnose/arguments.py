@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepseekserve.api import InvalidSpec
+from deepseekserve.api.status import LONGEST_FIX
 from deepseekserve.engine.flags import check_arguments
 from deepseekserve.facts import Finding, Fix
 
@@ -23,18 +24,15 @@ def whole(finding: Finding, extra_args: Sequence[str]) -> Finding:
     for fix in single:
         corrected = _corrected(corrected, fix)
     others = tuple(fix for fix in finding.fixes if not fix.instead_of)
-    if corrected == list(extra_args) or not _is_allowed(corrected):
+    try:
+        check_arguments(corrected)
+    except InvalidSpec as error:                # the nearest flag may not stand there either
+        return replace(finding, fixes=(), remedy=f"Remove the argument; what is nearest to it is refused here: {error}")
+    value = json.dumps(corrected)
+    if corrected == list(extra_args) or len(value) > LONGEST_FIX:
         return replace(finding, fixes=())
     why = "; ".join(fix.why for fix in single)
-    return replace(finding, fixes=(Fix(EXTRA_ARGS, json.dumps(corrected), why), *others))
-
-
-def _is_allowed(arguments: Sequence[str]) -> bool:
-    try:
-        check_arguments(arguments)
-    except InvalidSpec:
-        return False
-    return True
+    return replace(finding, fixes=(Fix(EXTRA_ARGS, value, why), *others))
 
 
 def _corrected(arguments: Sequence[str], fix: Fix) -> list[str]:

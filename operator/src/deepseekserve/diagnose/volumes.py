@@ -69,3 +69,8 @@ def _remedy(pod: PodFacts, name: str, trouble: Trouble) -> str:
                 "by itself.")
     return (f"Look at the volume of the claim {claims}, at the way from the node to its server, and at the storage "
             "driver on the node; the kubelet tries again by itself.")
+
+
+def is_held_elsewhere(trouble: Trouble) -> bool:
+    """Tell whether a volume cannot be attached because it is, to another node."""
+    return _IN_USE.search(trouble.message) is not None

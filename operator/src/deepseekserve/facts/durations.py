@@ -73,5 +73,5 @@ def parse_took(text: object) -> Took | None:
         seconds = {phase: float(value) for phase, value in told.items() if value is not None}
         took = Took(raw["served"], seconds)
         return took if moment(took.served) and 0 < took.total < LONGEST_S and min(seconds.values()) >= 0 else None
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return None

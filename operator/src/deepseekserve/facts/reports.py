@@ -39,7 +39,7 @@ def parse_message(text: str) -> AgentReport | None:
     """Read a termination message; None when it is not a report but, the agent having been killed, the end of a log."""
     try:
         return parse_report(json.loads(text))
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
 
 

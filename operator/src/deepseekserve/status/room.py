@@ -5,8 +5,8 @@ Pure; part of status, beside the number of replicas that is wanted.
 
 from deepseekserve import names
 from deepseekserve.api import Status
+from deepseekserve.diagnose.volumes import is_held_elsewhere
 from deepseekserve.facts import Facts, PodFacts
-from deepseekserve.facts.events import FAILED_ATTACH
 from deepseekserve.status.subject import Subject
 
 
@@ -28,4 +28,4 @@ def _has_no_node(pod: PodFacts) -> bool:
 
 def _has_no_volume(pod: PodFacts) -> bool:
     trouble = pod.mounting.trouble if pod.hangs and pod.mounting else None
-    return trouble is not None and trouble.reason == FAILED_ATTACH
+    return trouble is not None and is_held_elsewhere(trouble)

@@ -110,7 +110,7 @@ SIGNATURES = (
         Reason.INVALID_ARGUMENT,
         r"(?P<attention>(?:No valid (?:CPU )?(?:attention|MLA prefill) backend found"
         r"|Selected MLA prefill backend \S+ is not valid|Invalid attention backend for"
-        r"|Attention backend \S+ is not supported on|\S+ not supported for attention backend"
+        r"|Attention backend \S+ is not supported on|(?<!\S)\S{1,80} not supported for attention backend"
         r"|FlashAttention only supports? Ampere GPUs"
         r"|The selected backend, .{0,80}(?:does not support block|is not MLA type|is only supported on)"
         r"|Backend \S+ is not supported for vit attention|attention backends share no supported KV cache block).*)",
@@ -127,7 +127,7 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>[Ss]peculative [Dd]ecoding .{0,80}(?:not (?:yet )?(?:supported|implemented)|incompatible"
-        r"|not support).*|spec decode is not supported.*|\w+ does not support speculative decoding.*"
+        r"|not support).*|spec decode is not supported.*|(?<!\S)\S{1,80} does not support speculative decoding.*"
         r"|Unknown speculative decoding method.*"
         r"|Model does not support EAGLE3 interface.*|EAGLE\w* (?:does not support TP|with pipeline parallel).*"
         r"|(?:Cannot import module|Invalid custom proposer|Custom proposer class).*)",
@@ -135,14 +135,14 @@ SIGNATURES = (
     Signature(
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>LoRA rank \d+ is greater than max_lora_rank.*|LoRA added vocab size \d+ is greater than.*"
-        r"|\S+ (?:does(?: not|n't) support|is not supported for) LoRA\b.*|No supported LoRA modules found.*"
+        r"|(?<!\S)\S{1,80} (?:does(?: not|n't) support|is not supported for) LoRA\b.*|No supported LoRA modules found.*"
         r"|While loading \S+, expected target modules in.*|When using LoRA, vocab size must.*)",
         "lora, lora_model_runner_mixin.py"),
     Signature(
         Reason.INVALID_ARGUMENT,
         r"(?P<complaint>Model loader extra config is not supported.*|Unexpected extra config keys for.*"
         r"|model_loader_extra_config must be.*|(?:enable_multithread_load|num_threads|concurrency|memory_limit"
-        r"|distributed) (?:must be a.*, got|does not support).*|\S+ is not an allowed Tensorizer argument.*"
+        r"|distributed) (?:must be a.*, got|does not support).*|(?<!\S)\S{1,80} is not an allowed Tensorizer argument.*"
         r"|Unrecognised GGUF reference.*|(?:Unknown|Unsupported) config format.*)",
         "model_loader; transformers_utils/config.py"),
     Signature(

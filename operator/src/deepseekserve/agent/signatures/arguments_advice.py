@@ -16,8 +16,12 @@ _FIELDS = {
     "max-num-batched-tokens": "engine.maxNumBatchedTokens", "enforce-eager": "engine.enforceEager",
     "enable-prefix-caching": "engine.prefixCaching", "tensor-parallel-size": "resources.parallelism.tensor",
     "pipeline-parallel-size": "resources.parallelism.pipeline", "served-model-name": "model.servedNames",
-    "trust-remote-code": "model.trustRemoteCode", "api-key": "access.apiKeySecretRef",
+    "trust-remote-code": "model.trustRemoteCode", "api-key": "access.apiKeySecretRef", "model": "model.source",
+    "revision": "model.source", "hf-token": "model.tokenSecretRef",
+    "device-memory-utilization": "engine.memoryUtilizationPercent",
 }
+# Their flags take the same number, which nothing else must match.
+_COUNTS = ("maxModelLen", "maxNumSeqs", "maxNumBatchedTokens")
 _EXTRA = "spec.engine.extraArgs"
 _FEW_TOKENS = re.compile(
     r"max_num_batched_tokens \(\d+\) (?:is smaller than|must be (?:greater|larger) than or equal to) "
@@ -26,6 +30,7 @@ _FEW_TOKENS = re.compile(
 
 def _field(flag: str) -> str:
     name = re.split(r"[/,]", flag, maxsplit=1)[0].strip().lstrip("-").replace("_", "-")
+    name = name.removeprefix("no-")
     return f"spec.{_FIELDS[name]}" if name in _FIELDS else _EXTRA
 
 
@@ -112,7 +117,7 @@ def _fixes(flag: str, value: str, near: str) -> Iterator[Fix]:
     field = _field(near) if near else ""
     kept = near if field == _EXTRA else ""
     if field not in ("", _EXTRA):
-        if not value.isdigit() or field.endswith("Percent"):        # the flag takes a share of 1
+        if not value.isdigit() or not field.endswith(_COUNTS):
             return
         yield Fix(field, value, f"{near} is the nearest flag that exists, and this is its field")
     yield Fix(_EXTRA, kept, f"{flag} is unknown" + (f"; {kept} is the nearest flag that exists" if kept else ""), flag)

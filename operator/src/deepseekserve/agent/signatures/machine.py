@@ -68,7 +68,7 @@ SIGNATURES = (
     Signature(
         Reason.NCCL_ERROR,
         r"DistNetworkError|DistStoreError|ncclRemoteError|client socket has (?:failed|timed out)|wait for clients"
-        r"|Connection closed by (?:remote )?peer|[Gg]loo.{0,80}(?:[Tt]imeout|[Cc]onnect)|TCPStore",
+        r"|Connection closed by (?:remote )?peer|[Gg]loo.{0,80}(?:[Tt]imeout|[Cc]onnect(?:ion|FullMesh))|TCPStore",
         "torch", weight=Weight.LIKELY),
     Signature(
         Reason.COMPILE_FAILED,

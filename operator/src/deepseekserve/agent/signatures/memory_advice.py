@@ -65,9 +65,7 @@ def _no_kv_cache_memory(case: Case) -> Advice:
     if used is not None:
         return Advice(
             f"There is no room for the KV cache: the engine itself uses {gib(used)}, and {gib(budget)} are reserved.",
-            "Set spec.engine.kvCacheMemory (for example 1Gi), and spec.resources.memory to what weights and cache "
-            "need.",
-            (Fix("spec.engine.kvCacheMemory", "1Gi", "a fixed size does not depend on what the engine itself uses"),))
+            "Raise spec.resources.memory to what weights and cache need, or choose a smaller model.")
     share = case.facts.utilization_percent
     others = "lower spec.engine.maxNumSeqs or maxNumBatchedTokens, or raise spec.resources.gpu.count"
     message = ("Weights and one step of computation take all the memory that the engine may use; none is left to keep "
