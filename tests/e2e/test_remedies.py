@@ -102,13 +102,13 @@ def edit(fixes: list[Object]) -> Object:
 
 
 @pytest.fixture(scope="module")
-def cured(kubectl: Kubectl, told: Timings) -> Iterator[dict[str, "Future[list[Seen]]"]]:
-    """The states of each wrong resource while its advice is followed."""
+def cured(kubectl: Kubectl, told: Timings) -> dict[str, "Future[list[Seen]]"]:
+    """The states of each wrong resource while its advice was followed; the node has room for others afterwards."""
     with (
         group(kubectl, {name: spec for name, (spec, _) in WRONG.items()}) as watches,
         ThreadPoolExecutor(len(watches)) as pool,
     ):
-        yield {name: pool.submit(followed, kubectl, watch, told) for name, watch in watches.items()}
+        return {name: pool.submit(followed, kubectl, watch, told) for name, watch in watches.items()}
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -156,6 +156,7 @@ def test_it_survives_each_disturbance_and_converges_within_30_s(
         operator = restarted_after_an_outage(stage, section)
         assert ground.bugs() == []
         restarted_after_refused_watches(stage, section, operator)
+        operator.kill()                 # before its way to the API server goes, or it knocks at a proxy that is leaving
         section.found("what the proxy did", dict(sorted(proxy.done.items())))
 
 
