@@ -34,9 +34,11 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
         {"engine": {"quantization": "FP8", "kvCacheMemory": "40Gi"}, "resources": {"memory": None}},
         ("QuantizationUnsupported", "NoKVCacheMemory"),
     ),
-    "checkpoint": ({"engine": {"quantization": "AWQ"}}, ("QuantizationMissingConfig",)),
-    "compiler": (
-        {"engine": {"enforceEager": False, "env": [{"name": "CXX", "value": "/nowhere/g++"}]}}, ("MissingDependency",),
+    "image": (
+        {"engine": {
+            "quantization": "AWQ", "enforceEager": False, "env": [{"name": "CXX", "value": "/nowhere/g++"}],
+        }},
+        ("QuantizationMissingConfig", "MissingDependency"),
     ),
 }
 
