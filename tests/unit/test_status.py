@@ -537,8 +537,8 @@ def test_a_pod_that_has_not_failed_as_often_keeps_all_of_them_and_one_that_never
         assert wanted_replicas(two, decided(exhausted(), pod(situation, name="tiny-b"), subject=two)) == replicas
 
 
-def test_older_pods_that_never_served_make_room_for_one_that_finds_no_node() -> None:
-    older, waiting = pod("back-off", **OLD), pod("unschedulable")
+def test_older_pods_that_never_served_make_room() -> None:
+    older, waiting = pod("running", **OLD), pod("unschedulable")
     assert makes_room(SUBJECT, NEW, facts(older, waiting))
     assert makes_room(SUBJECT, NEW, facts(older, refusal=Trouble("FailedCreate", "exceeded quota: few")))
     attached_elsewhere = Mounting(done=False, trouble=Trouble("FailedAttachVolume", "Multi-Attach error"))
@@ -548,6 +548,11 @@ def test_older_pods_that_never_served_make_room_for_one_that_finds_no_node() -> 
     assert not makes_room(SUBJECT, NEW, facts(older, pod("pulling")))
     assert not makes_room(SUBJECT, NEW, facts(older, pod("gated")))
     assert not makes_room(SUBJECT, NEW, facts(pod("ready", **OLD), waiting))
+    failed = pod("back-off", **OLD)
+    assert makes_room(SUBJECT, NEW, facts(failed))
+    assert makes_room(SUBJECT, NEW, facts(failed, pod("pulling")))
+    assert not makes_room(SUBJECT, NEW, facts(failed, pod("ready")))
+    assert not makes_room(SUBJECT, Status(last_good_revision="tiny-older"), facts(failed, pod("pulling")))
     assert not makes_room(SUBJECT, Status(last_good_revision="tiny-older"), facts(older, waiting))
 
 

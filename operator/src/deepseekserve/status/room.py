@@ -11,15 +11,17 @@ from deepseekserve.status.subject import Subject
 
 
 def makes_room(subject: Subject, previous: Status, facts: Facts) -> bool:
-    """Tell whether pods of older revisions, none of which ever served, hold what the current one's pod waits for.
+    """Tell whether pods of older revisions, none of which ever served, shall go before the current one's come.
 
-    With one pod more and none less a Deployment keeps them until the new one is ready, and the new one finds no node,
-    no room in the namespace's quota, or a volume that another node holds for the older one.
+    With one pod more and none less a Deployment keeps them until the new one is ready. They may hold what it waits for:
+    a node, the namespace's quota, a volume. Once they have failed they only burn GPUs on further attempts.
     """
     older = [pod for pod in facts.alive if pod.revision != facts.revision]
     good = any(names.revision_name(subject.name, pod.revision) == previous.last_good_revision for pod in older)
+    if not older or good or facts.ready:
+        return False
     waits = facts.refusal is not None or any(_has_no_node(pod) or _has_no_volume(pod) for pod in facts.starting)
-    return bool(older) and not good and not facts.ready and waits
+    return waits or all(pod.ended for pod in older)
 
 
 def _has_no_node(pod: PodFacts) -> bool:
