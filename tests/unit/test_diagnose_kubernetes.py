@@ -52,6 +52,14 @@ def test_a_toleration_is_a_fix_where_the_taint_marks_the_devices_that_the_pod_as
     ]
 
 
+def test_a_toleration_of_the_users_own_stays_in_the_fix() -> None:
+    soon = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
+    seen = waiting("0/1 nodes are available: 1 node(s) had untolerated taint {gpu: }.")
+    asks = replace(seen.pods[0].asks, tolerations=(soon,))
+    found = found_in(facts(replace(seen.pods[0], asks=asks)))
+    assert json.loads(found.fixes[0].value) == [soon, {"key": "gpu", "operator": "Exists"}]
+
+
 def test_a_toleration_is_a_fix_where_all_nodes_have_the_taint() -> None:
     found = found_in(waiting("0/1 nodes are available: 1 node(s) had untolerated taint {gpu: }."))
     assert json.loads(found.fixes[0].value)[-1] == {"key": "gpu", "operator": "Exists"}

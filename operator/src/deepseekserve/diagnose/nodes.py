@@ -3,6 +3,7 @@
 Pure; the table of diagnose.scheduling. The wordings are those of kube-scheduler 1.20 to 1.34.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,11 @@ def taint_of(reason: str) -> tuple[str, str] | None:
     return (match["key"], match["value"]) if match else None
 
 
+def toleration_of(key: str, value: str) -> Mapping[str, str]:
+    """What lets a pod run in spite of a taint."""
+    return {"key": key, "operator": "Equal", "value": value} if value else {"key": key, "operator": "Exists"}
+
+
 def _fixed(one: str, many: str, remedy: str) -> Making:
     return lambda _match, _asks: Lack(one, many, remedy)
 
@@ -66,8 +72,8 @@ def _taint(match: re.Match[str], _asks: Asks) -> Lack:
     if key in _STATES:
         return _STATES[key]
     shown = f"{key}={value}" if value else key
-    toleration = f"{{key: {key}, operator: Equal, value: {value}}}" if value else f"{{key: {key}, operator: Exists}}"
     said = f"the untolerated taint {shown}"
+    toleration = json.dumps(toleration_of(key, value))          # to YAML a bare true, yes or 1 is no string
     remedy = f"Add {toleration} to spec.scheduling.tolerations, if the engine may run there."
     return Lack(f"has {said}", f"have {said}", remedy)
 

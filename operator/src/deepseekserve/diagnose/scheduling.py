@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.diagnose.nodes import Lack, lack_of, taint_of
+from deepseekserve.diagnose.nodes import Lack, lack_of, taint_of, toleration_of
 from deepseekserve.facts import Asks, Facts, Finding, Fix, PodFacts
 from deepseekserve.facts.moments import seconds_since
 
@@ -21,7 +21,10 @@ _MESSAGE = re.compile(r"0/(?P<total>\d+) nodes are available: (?P<reasons>.+?)\.
 _REASON = re.compile(r"(?:(?P<count>\d+) )?(?P<text>.+?)(?:, (?=\d+ )|$)")
 _NEVER_HELPS = re.compile(r"preemption: 0/\d+ nodes are available: (\d+) Preemption is not helpful")
 _CLUSTERS_OWN = re.compile(r"(?:[a-z.-]+\.)?kubernetes\.io/")          # taints that stand for a state, or a role
-_DEFAULTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_DEFAULTS = [          # which the API server gives each pod that has none of its own
+    {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for state in ("not-ready", "unreachable")
+]
 _MAKE_ROOM = "Make room on a node, or change spec.resources and spec.scheduling."
 
 
@@ -118,8 +121,7 @@ def _fixes(verdict: _Verdict, pod: PodFacts) -> Iterable[Fix]:
     marks_devices = key in dict(pod.asks.amounts)
     if _CLUSTERS_OWN.match(key) or not (count == verdict.total or marks_devices):
         return
-    match = {"key": key, "operator": "Equal", "value": value} if value else {"key": key, "operator": "Exists"}
-    kept = [one for one in pod.asks.tolerations if one.get("key") not in _DEFAULTS]
-    tolerations = json.dumps([*kept, match])
+    kept = [one for one in pod.asks.tolerations if one not in _DEFAULTS]
+    tolerations = json.dumps([*kept, toleration_of(key, value)])
     if len(tolerations) <= _LONGEST_FIX:
         yield Fix("spec.scheduling.tolerations", tolerations, f"the pod then tolerates the taint of {count} node(s)")
