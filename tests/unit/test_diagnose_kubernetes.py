@@ -73,6 +73,11 @@ def test_a_toleration_that_may_not_help_or_that_the_cluster_needs_is_no_fix() ->
         assert found.fixes == ()
 
 
+def test_a_taint_in_another_schedulers_words_has_no_fix() -> None:
+    taint = "node(s) had untolerated taint {nvidia.com/gpu: yes}"
+    assert found_in(waiting(f"0/1 nodes are unavailable: 1 {taint}")).fixes == ()
+
+
 def test_a_toleration_that_a_status_has_no_room_for_is_no_fix() -> None:
     assert untolerated(f"nvidia.com/gpu: {'x' * 250}") == ()
 

@@ -6,6 +6,7 @@ Pure; the last checks of diagnose. The wordings are those of the kubelet and of 
 import re
 from typing import NamedTuple
 
+from deepseekserve import names
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.facts import Facts, Finding, PodFacts, Trouble
 from deepseekserve.facts.moments import seconds_since
@@ -14,7 +15,7 @@ EVICTION_SHOWN_S = 600
 
 _PRESSURE = re.compile(r"The node was low on resource: (?P<what>[\w-]+)\.")
 _THRESHOLD = re.compile(r"Threshold quantity: (?P<least>\w+), available: (?P<free>\w+)\.")
-_USAGE = re.compile(r"Container engine was using (?P<used>\w+), "
+_USAGE = re.compile(rf"Container {names.ENGINE_CONTAINER} was using (?P<used>\w+), "
                     r"(?:request is|which exceeds its request of) (?P<asked>\w+)")
 _FULL_VOLUME = re.compile(r'Usage of EmptyDir volume "(?P<name>[^"]+)" exceeds the limit "(?P<limit>[^"]+)"')
 _FULL_DISK = re.compile(r"exceed(?:s|ed) (?:its local ephemeral storage limit|the total limit of containers)")

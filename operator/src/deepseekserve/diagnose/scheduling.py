@@ -14,7 +14,7 @@ from deepseekserve.diagnose.nodes import Lack, lack_of, taint_of, toleration_of
 from deepseekserve.facts import Asks, Facts, Finding, Fix, PodFacts
 from deepseekserve.facts.moments import seconds_since
 
-GRACE_S = 10           # a claim is being bound, or the last pod's GPU is being freed
+GRACE_S = 10           # a claim is being bound, a driver comes up, or the last pod lets go of its GPU or its volume
 _LONGEST_FIX = 253     # of status.failure.fixes[].value
 
 _MESSAGE = re.compile(r"0/(?P<total>\d+) nodes are available: (?P<reasons>.+?)\.*(?:\. (?P<attempts>.*))?$")
@@ -68,7 +68,8 @@ def unschedulable(facts: Facts) -> Finding | None:
 def _read(message: str, asks: Asks) -> _Verdict:
     match = _MESSAGE.match(message)
     if match is None:
-        return _Verdict(0, (_Refused(None, message, lack_of(message.rstrip("."), asks)),), never=False)
+        lack = lack_of(message.rstrip("."), asks)          # another scheduler's text may count nodes
+        return _Verdict(0, (_Refused(None, message, lack if lack and lack.of_pod else None),), never=False)
     refused = tuple(
         _Refused(int(found["count"]) if found["count"] else None, found["text"], lack_of(found["text"], asks))
         for found in _REASON.finditer(match["reasons"])
@@ -114,7 +115,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 def _fixes(verdict: _Verdict, pod: PodFacts) -> Iterable[Fix]:
     """A toleration, if nothing else can help or the taint marks nodes with the devices that the pod asks for."""
-    taints = {(taint, each.count) for each in verdict.refused if (taint := taint_of(each.text))}
+    taints = {(taint, each.count) for each in verdict.refused if each.count and (taint := taint_of(each.text))}
     if len(taints) != 1:
         return
     ((key, value), count), = taints

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.diagnose.containers import absence
+from deepseekserve.diagnose.scheduling import GRACE_S
 from deepseekserve.facts import Facts, Finding, PodFacts, Trouble
 from deepseekserve.facts.events import FAILED_ATTACH
 from deepseekserve.facts.moments import seconds_since
-
-GRACE_S = 10           # the first attempts of a mount come before a driver, or before the last pod has let go
 
 _IN_USE = re.compile(r"Multi-Attach error|already (?:used by|exclusively attached)")
 _VOLUME = re.compile(r'for volume "(?P<name>[^"]+)"|unmounted volumes=\[(?P<names>[^\]]+)\]')
