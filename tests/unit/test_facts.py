@@ -103,6 +103,7 @@ def test_what_a_pod_asks_for_is_read_with_the_fields_that_ask_for_it() -> None:
     asks = pod("hanging").asks
     assert asks.amounts == (("nvidia.com/gpu", "2"), ("memory", "16Gi"), ("cpu", "4"))
     assert (asks.memory_limit, asks.claims) == ("16Gi", ("models",))
+    assert asks.built_in == {"agent", "certs", "both", "cache"}
     assert [toleration["key"] for toleration in asks.tolerations] == ["node.kubernetes.io/not-ready", "team"]
     assert asks.references == (
         Reference("Secret", "hf", "spec.model.tokenSecretRef (or HF_TOKEN in spec.engine.env)", key="token"),
@@ -112,6 +113,7 @@ def test_what_a_pod_asks_for_is_read_with_the_fields_that_ask_for_it() -> None:
         Reference("Secret", "certs", "spec.podTemplate", volume="certs"),
         Reference("Secret", "certs-2", "spec.podTemplate", volume="both"),
         Reference("ConfigMap", "settings", "spec.podTemplate", volume="both"),
+        Reference("ConfigMap", "more", "spec.podTemplate", volume="both"),
     )
     assert pod("ready").asks == Asks()
 

@@ -13,8 +13,9 @@ from deepseekserve.facts import Facts, Finding, PodFacts, Reference, Trouble
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 _ABSENT = re.compile(r'(?i)\b(?P<kind>secret|configmap)s? "(?P<name>[^"]+)" not found')
 _NO_KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) [^/\s]+/(?P<name>[^\s,]+)")
-_NO_VOLUME_KEY = re.compile(r'volume "(?P<volume>[^"]+)" .*references non-existent (?:secret|config) key: (?P<key>\S+)')
-_KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
+_NO_VOLUME_KEY = re.compile(r'volume "(?P<volume>[^"]+)" .*references non-existent (?P<kind>secret|config) '
+                            r"key: (?P<key>\S+)")
+_KINDS = {"secret": "Secret", "configmap": "ConfigMap", "config": "ConfigMap"}
 
 
 def container_cannot_be_made(facts: Facts) -> Finding | None:
@@ -54,8 +55,10 @@ def _missing(pod: PodFacts, words: str) -> Reference | None:
     """The missing thing, with the key if that is what is missing, and the field where it is known."""
     references = pod.asks.references
     if match := _NO_VOLUME_KEY.search(words):
-        known = [each for each in references if each.volume == match["volume"]]
-        return Reference(known[0].kind, known[0].name, known[0].field, key=match["key"]) if known else None
+        kind = _KINDS[match["kind"]]
+        known = [each for each in references if (each.volume, each.kind) == (match["volume"], kind)]
+        named = " or ".join(each.name for each in known)
+        return Reference(kind, named, known[0].field, key=match["key"]) if known else None
     match = _NO_KEY.search(words) or _ABSENT.search(words)
     if match is None:
         return None

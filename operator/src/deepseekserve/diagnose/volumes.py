@@ -56,9 +56,12 @@ def _used(words: str) -> str:
 def _remedy(pod: PodFacts, name: str, trouble: Trouble) -> str:
     """The kubelet calls a claim's volume by the pod's name for it, or by the PersistentVolume's, which is in no pod."""
     known = dict(pod.asks.volumes)
-    if name in known and not known[name]:
+    if name in pod.asks.built_in:
         return (f"Look at the node's kubelet, which makes the volume {name} itself, and at its way to the API server; "
                 "it tries again by itself.")
+    if name in known and not known[name]:
+        return (f"Correct the volume {name} in spec.podTemplate, or mend what it names, on the node or at its server; "
+                "the kubelet tries again by itself.")
     claims = known.get(name) or " or ".join(pod.asks.claims) or "of spec.podTemplate"
     if _IN_USE.search(trouble.message):
         return ("Wait until the other pod is gone (kubectl get volumeattachments shows a node that was lost), or give "

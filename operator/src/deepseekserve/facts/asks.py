@@ -17,6 +17,7 @@ _OWN_ENV = {
     "VLLM_API_KEY": "spec.access.apiKeySecretRef",
 }
 _KINDS = {"secretKeyRef": "Secret", "secretRef": "Secret", "configMapKeyRef": "ConfigMap", "configMapRef": "ConfigMap"}
+_BUILT_IN = frozenset({"emptyDir", "secret", "configMap", "projected", "downwardAPI"})
 _FIRST = ("memory", "cpu")
 
 
@@ -38,6 +39,7 @@ class Asks:
     amounts: tuple[tuple[str, str], ...] = ()       # of a node, for the engine's container: devices, memory, cpu
     memory_limit: str = ""                          # of the engine's container
     volumes: tuple[tuple[str, str], ...] = ()       # by name, each with its PersistentVolumeClaim where it is of one
+    built_in: frozenset[str] = frozenset()          # volumes, by name, that the kubelet makes with no driver
     tolerations: tuple[Raw, ...] = ()
     references: tuple[Reference, ...] = ()
 
@@ -57,6 +59,7 @@ def parse_asks(spec: Raw) -> Asks:
         amounts=tuple(sorted(amounts.items(), key=_rank)),
         memory_limit=limits.get("memory") or "",
         volumes=tuple((str(volume.get("name")), _claim(volume)) for volume in volumes),
+        built_in=frozenset(str(volume.get("name")) for volume in volumes if _BUILT_IN & volume.keys()),
         tolerations=tuple(spec.get("tolerations") or ()),
         references=(*_of_containers(spec), *(found for volume in volumes for found in _of_volume(volume))),
     )
