@@ -57,7 +57,7 @@ class PodEvents:
             return last or _Heard(None, now)
         try:
             events = await self._kube.events_of(key.namespace, pod.uid)
-            known = parse_events(events) if events else known          # some are said once, and kept for an hour
+            known = parse_events(events, now) if events else known          # some are said once, and kept for an hour
         except KubeError as error:
             self._complain(error)
         return _Heard(known, now + timedelta(seconds=pause_s(pod, now) - CLOCK_S))
