@@ -113,7 +113,7 @@ async def at(told: PodEvents, age_s: float, *pods: str) -> list[str | None]:
     """What is known of the volumes of pods in these situations, so long after they were made."""
     now = NOW + timedelta(seconds=age_s)
     made = [replace(pod(situation), uid=situation, created=NOW.isoformat()) for situation in pods]
-    seen = await told.ask(TINY, made, now)
+    seen = await told.ask(TINY, made, revision=HASH, now=now)
     return [p.mounting.trouble.message if p.mounting and p.mounting.trouble else None for p in seen]
 
 
@@ -141,7 +141,7 @@ async def test_a_pod_whose_volumes_are_mounted_is_never_asked_about_again() -> N
     async with events_of("mended") as (told, asked):
         for age_s in (6, 60, 600):
             await at(told, age_s, "hanging")
-        (seen,) = await told.ask(TINY, [pod("hanging", uid="hanging")], NOW)
+        (seen,) = await told.ask(TINY, [pod("hanging", uid="hanging")], revision=HASH, now=NOW)
     assert seen.mounting == Mounting(done=True, trouble=None)
     assert len(asked) == 1
 
@@ -156,6 +156,22 @@ async def test_an_answer_that_does_not_come_changes_nothing_that_is_known() -> N
 async def test_what_is_known_outlives_the_events() -> None:
     async with events_of("secret-missing", "none") as (told, _):
         assert [await at(told, age_s, "hanging") for age_s in (6, 4000)] == [[SECRET], [SECRET]]
+
+
+async def test_of_many_pods_that_hang_the_oldest_few_of_the_current_revision_are_asked_about() -> None:
+    many = [pod("hanging", uid=str(number)) for number in range(9)]
+    async with events_of(*["secret-missing"] * 3) as (told, asked):
+        await told.ask(TINY, [pod("hanging", uid="old", revision="older"), *many], revision=HASH, now=NOW)
+    assert asked == ["regarding.uid=0", "regarding.uid=1", "regarding.uid=2"]
+
+
+async def test_an_api_server_that_does_not_answer_is_asked_once_in_a_look() -> None:
+    many = [pod("hanging", uid=str(number)) for number in range(3)]
+    async with events_of("500", "secret-missing", "in-use") as (told, asked):
+        await told.ask(TINY, many, revision=HASH, now=NOW)
+        assert len(asked) == 1
+        await told.ask(TINY, many, revision=HASH, now=NOW)
+    assert asked == ["regarding.uid=0", "regarding.uid=1", "regarding.uid=2"]
 
 
 async def test_a_right_that_is_missing_is_told_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -36,7 +36,7 @@ class Observer:
         return Facts(
             now=now,
             revision=revision,
-            pods=await self.events.ask(key, pods, now),
+            pods=await self.events.ask(key, pods, revision=revision, now=now),
             refusal=parse_refusal(self.cache.child(DEPLOYMENTS, key, key.name), revision),
         )
 
