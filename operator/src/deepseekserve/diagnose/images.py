@@ -16,6 +16,7 @@ _REASONS = frozenset({
     "RegistryUnavailable", "SignatureValidationFailed",
 })
 _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(?:: ?(?:ErrImagePull: )?)?')     # other words while it waits
+_NAME = re.compile(r'"[^"\s]*"|[\w.:-]{2,}/\S+')          # of an image, an address or a file; not i/o
 
 
 class _Cause(NamedTuple):
@@ -61,7 +62,8 @@ def image_cannot_be_pulled(facts: Facts) -> Finding | None:
     """The kubelet cannot get the image of the engine or of a container beside it."""
     for pod, name, waiting in waits(facts, _REASONS):
         words = _BACK_OFF.sub("", waiting.message) or waiting.reason
-        cause = next((each for each in _CAUSES if re.search(each.pattern, words)), None)
+        said = _NAME.sub("", words.replace(dict(pod.asks.images).get(name) or "", ""))
+        cause = next((each for each in _CAUSES if re.search(each.pattern, said)), None)
         field = "spec.engine.image" if name == names.ENGINE_CONTAINER else "spec.podTemplate"
         why = f"{cause.sentence}: " if cause else ""
         return Finding(

@@ -5,6 +5,7 @@ Pure; one of the parsers of facts.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from deepseekserve import names
@@ -38,6 +39,7 @@ class Asks:
 
     amounts: tuple[tuple[str, str], ...] = ()       # of a node, for the engine's container: devices, memory, cpu
     memory_limit: str = ""                          # of the engine's container
+    images: tuple[tuple[str, str], ...] = ()        # by container
     volumes: tuple[tuple[str, str], ...] = ()       # by name, each with its PersistentVolumeClaim where it is of one
     built_in: frozenset[str] = frozenset()          # volumes, by name, that the kubelet makes with no driver
     tolerations: tuple[Raw, ...] = ()
@@ -58,6 +60,7 @@ def parse_asks(spec: Raw) -> Asks:
     return Asks(
         amounts=tuple(sorted(amounts.items(), key=_rank)),
         memory_limit=limits.get("memory") or "",
+        images=tuple((str(each.get("name")), each.get("image") or "") for each in _containers(spec)),
         volumes=tuple((str(volume.get("name")), _claim(volume)) for volume in volumes),
         built_in=frozenset(str(volume.get("name")) for volume in volumes if _BUILT_IN & volume.keys()),
         tolerations=tuple(spec.get("tolerations") or ()),
@@ -74,8 +77,12 @@ def _rank(amount: tuple[str, str]) -> tuple[int, str]:
     return (_FIRST.index(amount[0]) if amount[0] in _FIRST else -1), amount[0]
 
 
+def _containers(spec: Raw) -> Iterator[Raw]:
+    return chain(spec.get("initContainers") or (), spec.get("containers") or ())
+
+
 def _of_containers(spec: Raw) -> Iterator[Reference]:
-    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+    for container in _containers(spec):
         ours = container.get("name") == names.ENGINE_CONTAINER
         for variable in container.get("env") or ():
             name = variable.get("name")
