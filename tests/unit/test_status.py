@@ -451,6 +451,19 @@ def test_a_failure_without_a_time_has_the_one_at_which_it_was_first_written() ->
     assert other.failure.at == "2026-11-24T12:04:09Z"
 
 
+def test_why_an_image_was_not_pulled_stays_told_while_the_kubelet_only_waits() -> None:
+    said = Trouble("ErrImagePull", 'failed to resolve reference "x:1": not found')
+    silent = Trouble("ImagePullBackOff", 'Back-off pulling image "x:1"')
+    first = decided(pod("image-back-off", waiting=said))
+    assert later(9, pod("image-back-off", waiting=silent), previous=first) == first
+    other = later(9, pod("image-back-off", waiting=silent, name="tiny-b"), previous=first)
+    assert other.failure
+    assert other.failure.message == "The kubelet cannot pull the image of the engine's container: ImagePullBackOff."
+    full = later(9, pod("image-back-off", name="tiny-b", waiting=said), previous=other)
+    assert full.failure
+    assert "the registry has no such image" in full.failure.message
+
+
 # Giving up
 
 def exhausted(**changes: object) -> PodFacts:

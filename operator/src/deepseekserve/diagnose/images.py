@@ -11,11 +11,14 @@ from deepseekserve.agent.reasons import Reason
 from deepseekserve.diagnose.containers import called, waits
 from deepseekserve.facts import Facts, Finding
 
+BACK_OFF = "ImagePullBackOff"           # stands for a cause where Kubernetes tells none
+
 _REASONS = frozenset({
-    "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
+    "ErrImagePull", BACK_OFF, "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
     "RegistryUnavailable", "SignatureValidationFailed",
 })
-_BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(?:: ?(?:ErrImagePull: )?)?')     # other words while it waits
+# Other words while it waits.
+_BACK_OFF = re.compile(rf'^Back-off pulling image "[^"]*"(?:: ?(?:(?:{"|".join(_REASONS)}): )?)?')
 _NAME = re.compile(r'"[^"\s]*"|[\w.:-]{2,}/\S+')          # of an image, an address or a file; not i/o
 
 

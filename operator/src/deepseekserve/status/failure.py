@@ -7,6 +7,7 @@ failure stays until that revision serves, so that a crash loop does not blink.
 from deepseekserve import names
 from deepseekserve.agent.reasons import PERMANENT, Reason
 from deepseekserve.api import Failure, Fix, Status
+from deepseekserve.diagnose.images import BACK_OFF
 from deepseekserve.facts import Facts, Finding, PodFacts
 from deepseekserve.facts.moments import rfc3339
 from deepseekserve.status.subject import Subject
@@ -88,16 +89,23 @@ def _written(finding: Finding, previous: Status, facts: Facts) -> Failure:
     """A finding in the API's form; without a time of its own it keeps the one at which it was first written."""
     last = previous.failure
     same = last is not None and (last.reason, last.pod) == (finding.reason, finding.pod or None)
+    known = last if last and same and _has_told_more(last, finding) else None
     return Failure(
         reason=finding.reason,
-        message=_sentence(finding.message),
-        remedy=finding.remedy,
+        message=known.message if known else _sentence(finding.message),
+        remedy=known.remedy if known else finding.remedy,
         fixes=[Fix(field=fix.field, value=fix.value, why=fix.why) for fix in finding.fixes],
         documentation=f"{HANDBOOK}#{finding.reason.value.lower()}",
         pod=finding.pod or None,
         at=finding.at or (last.at if last and same else None) or rfc3339(facts.now),
         log_excerpt=finding.log_excerpt or None,
     )
+
+
+def _has_told_more(last: Failure, finding: Finding) -> bool:
+    """Before 1.32 Kubernetes tells why an image was not pulled only until it waits for the next attempt."""
+    bare = finding.message.removesuffix(BACK_OFF)
+    return bare != finding.message and last.message.startswith(bare)
 
 
 def _sentence(text: str) -> str:
