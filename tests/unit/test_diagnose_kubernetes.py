@@ -79,7 +79,7 @@ def test_a_taint_in_another_schedulers_words_has_no_fix() -> None:
 
 
 def test_a_toleration_that_a_status_has_no_room_for_is_no_fix() -> None:
-    assert untolerated(f"nvidia.com/gpu: {'x' * 250}") == ()
+    assert untolerated(f"nvidia.com/gpu: {'x' * 5000}") == ()
 
 
 def test_a_pod_that_asks_for_nothing_and_has_no_claim_is_told_of_as_such() -> None:

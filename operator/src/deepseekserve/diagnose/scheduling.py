@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deepseekserve.agent.reasons import Reason
+from deepseekserve.api.status import LONGEST_FIX
 from deepseekserve.diagnose.nodes import Lack, lack_of, taint_of, toleration_of
 from deepseekserve.facts import Asks, Facts, Finding, Fix, PodFacts
 from deepseekserve.facts.moments import seconds_since
 
 GRACE_S = 10           # a claim is being bound, a driver comes up, or the last pod lets go of its GPU or its volume
-_LONGEST_FIX = 253     # of status.failure.fixes[].value
 
 _MESSAGE = re.compile(r"0/(?P<total>\d+) nodes are available: (?P<reasons>.+?)\.*(?:\. (?P<attempts>.*))?$")
 _REASON = re.compile(r"(?:(?P<count>\d+) )?(?P<text>.+?)(?:, (?=\d+ )|$)")
@@ -124,5 +124,5 @@ def _fixes(verdict: _Verdict, pod: PodFacts) -> Iterable[Fix]:
         return
     kept = [one for one in pod.asks.tolerations if one not in _DEFAULTS]
     tolerations = json.dumps([*kept, toleration_of(key, value)])
-    if len(tolerations) <= _LONGEST_FIX:
+    if len(tolerations) <= LONGEST_FIX:
         yield Fix("spec.scheduling.tolerations", tolerations, f"the pod then tolerates the taint of {count} node(s)")
