@@ -31,7 +31,6 @@ _CPU_SOURCE = re.compile(r"(?:^|/)cpu(?:_\w+)?\.py:")
 _KV_FREE = re.compile(r"Available KV cache memory: ([-\d.]+) GiB")
 
 _FP8_CACHE = "The KV cache is stored as fp8, which nobody asked for and which may cost accuracy."
-_REDUCED = "The context was reduced"
 
 # What the engine did although nobody asked, or what costs the user something: words in the log, sentence for the user.
 _NOTES: tuple[tuple[str, str], ...] = (
@@ -136,7 +135,7 @@ class Facts:
     def _note(self, text: str) -> None:
         if found := _AUTO_FIT.search(text):
             self.known["maxModelLen"] = int(found[2])
-            self._add(f"{_REDUCED} from {found[1]} to {found[2]} tokens: the KV cache holds no more.")
+            self._add(f"The context was reduced from {found[1]} to {found[2]} tokens: the KV cache holds no more.")
         if found := _CAST.search(text):
             self._add(f"The dtype was changed from {found[1]} to {found[2]}.")
         if "Using fp8 data type to store kv cache" in text and "fp8" not in self.asked.get("kv_cache_dtype", ""):
@@ -152,7 +151,7 @@ class Facts:
 
 def is_costly(note: str) -> bool:
     """Tell whether a note says that the user gets less than was asked for."""
-    return note.startswith((_REDUCED, _FP8_CACHE))
+    return note == _FP8_CACHE
 
 
 def _integer(text: str) -> int:
