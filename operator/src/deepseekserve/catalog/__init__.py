@@ -1,0 +1,12 @@
+"""Turns a model's source, a GPU's label or a quantization's name into what is known of it: figures with their origin.
+
+Pure: tables that come with the operator. What is not in them is None, which is no verdict: sizing then has to be told.
+"""
+
+from deepseekserve.catalog.gpus import GPUS, Gpu, find_gpu
+from deepseekserve.catalog.models import MODELS, CatalogModel, find_model, siblings
+from deepseekserve.catalog.quantization import ENGINE, METHODS, Method
+
+__all__ = [
+    "ENGINE", "GPUS", "METHODS", "MODELS", "CatalogModel", "Gpu", "Method", "find_gpu", "find_model", "siblings",
+]
