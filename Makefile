@@ -12,7 +12,7 @@ RUN := $(VENV)/bin
 PYTEST := $(RUN)/python -m pytest
 export PYTHONPATH := operator/src:.
 
-PURE := api catalog crd revision names settings quantity engine render facts diagnose status
+PURE := api catalog crd revision names settings quantity engine render sizing facts diagnose status
 comma := ,
 empty :=
 PURE_FILES := $(subst $(empty) ,$(comma),$(strip $(foreach m,$(PURE),*/deepseekserve/$(m).py */deepseekserve/$(m)/*.py)))
@@ -83,13 +83,16 @@ bench: venv tools ## A quarter of an hour on an idle machine; writes docs/perfor
 	@$(RUN)/python -m tests.bench
 
 ##@ Build
-.PHONY: crds handbook quantization tools images requirements
+.PHONY: crds handbook quantization sizing tools images requirements
 crds: venv ## Write crds/, the chart's copy and docs/reference.md from api.py
 	@$(RUN)/python -m deepseekserve.crd --write .
 
 handbook: venv ## Write docs/diagnosis.md, from the diagnosis itself, and the table of docs/starts.md, from the logs
 	@$(RUN)/python -m tests.handbook
 	@$(RUN)/python -m tests.logs.expectations
+
+sizing: venv ## Write the tables of docs/sizing.md: predictions beside what real logs report
+	@$(RUN)/python -m tests.sizing
 
 quantization: venv ## Write catalog/quantization.json from the classes of the vLLM in the engine's image
 	@$(RUN)/python -m tests.quantization

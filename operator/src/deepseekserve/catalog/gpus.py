@@ -11,7 +11,7 @@ from typing import Any
 from deepseekserve.catalog.tables import table
 
 MIB = 1 << 20
-_VENDOR = re.compile(r"^(nvidia|tesla)")
+_BRAND = re.compile("nvidia|tesla|geforce")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def find_gpu(name: str) -> Gpu | None:
 
 
 def _key(name: str) -> str:
-    return _VENDOR.sub("", re.sub("[^a-z0-9]", "", name.lower()))
+    return _BRAND.sub("", re.sub("[^a-z0-9]", "", name.lower()))
 
 
 def _gpu(row: Mapping[str, Any]) -> Gpu:

@@ -1,0 +1,78 @@
+"""Turns a Shape into bytes of KV cache: of a token, of a request, and how many tokens a memory holds.
+
+Pure. The rules are vLLM's: pages and windows as in v1/kv_cache_interface.py, groups and capacity as in
+v1/core/kv_cache_utils.py, KV heads of a rank as in config/model.py (get_num_kv_heads).
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from deepseekserve.sizing.setup import Setup
+from deepseekserve.sizing.shape import Cached, Layer, Shape, divided
+from deepseekserve.sizing.weights import stages
+
+_STEPS_IN_FLIGHT = 2               # asynchronous scheduling; their tokens count beyond a sliding window
+_UNUSED_BLOCKS = 1                 # v1/core/block_pool.py keeps the first one empty
+_FEW_MORE = 3                      # groups are as large as the larger kind when that is less than 3/2 of the smaller
+
+
+def token_bytes(shape: Shape, setup: Setup) -> int:
+    """Bytes that one token takes on a rank, as long as no window forgets it."""
+    return sum(_token(layer.cached, setup) for layer in _largest_stage(shape, setup))
+
+
+def request_bytes(shape: Shape, setup: Setup, tokens: int) -> int:
+    """Bytes that one request of so many tokens takes on a rank."""
+    return _blocks(shape, setup, tokens) * _block_bytes(shape, setup)
+
+
+def capacity(shape: Shape, setup: Setup, memory: int, *, context: int) -> int:
+    """Tokens that the engine says its cache holds: requests of the whole context, times the context."""
+    blocks = max(memory, 0) // _block_bytes(shape, setup)
+    return blocks * context // _blocks(shape, setup, context)
+
+
+def largest_context(shape: Shape, setup: Setup, memory: int) -> int:
+    """The longest request that the memory holds, in whole blocks, and no longer than the model allows; 0 for none."""
+    memory -= _UNUSED_BLOCKS * _block_bytes(shape, setup)
+    lengths = range(setup.block_tokens, shape.context + 1, setup.block_tokens)
+    found = bisect_right(lengths, memory, key=lambda tokens: request_bytes(shape, setup, tokens))
+    return lengths[found - 1] if found else 0
+
+
+def _blocks(shape: Shape, setup: Setup, tokens: int) -> int:
+    """Blocks of one request: each group of layers takes its own of the common pool."""
+    layers, size = _largest_stage(shape, setup), setup.block_tokens
+    limited = [layer for layer in layers if layer.cached.window]
+    group = _group(len(layers) - len(limited), len(limited))
+    total = divided(len(layers) - len(limited), group) * divided(tokens, size)
+    if limited:
+        in_flight = max(_STEPS_IN_FLIGHT, setup.pipeline) * setup.batched_tokens
+        kept = min((limited[0].cached.window or 0) - 1 + in_flight, tokens)
+        total += divided(len(limited), group) * (divided(kept, size) + 1)
+    return total
+
+
+def _block_bytes(shape: Shape, setup: Setup) -> int:
+    layers = _largest_stage(shape, setup)
+    limited = sum(1 for layer in layers if layer.cached.window)
+    return setup.block_tokens * _group(len(layers) - limited, limited) * max(
+        _token(layer.cached, setup) for layer in layers)
+
+
+def _group(whole: int, limited: int) -> int:
+    """Layers of a group, all of one kind; a kind with fewer is padded."""
+    few, many = sorted((whole, limited))
+    return many if few == 0 or 2 * many < _FEW_MORE * few else few
+
+
+def _token(cached: Cached, setup: Setup) -> int:
+    heads = cached.heads if cached.shared else divided(cached.heads, setup.tensor)
+    return heads * cached.elements * setup.cache_bytes + cached.extra
+
+
+def _largest_stage(shape: Shape, setup: Setup) -> Sequence[Layer]:
+    counts = stages(len(shape.layers), setup.pipeline)
+    most = counts.index(max(counts))
+    first = sum(counts[:most])
+    return shape.layers[first:first + counts[most]] or shape.layers[:1]

@@ -1,0 +1,24 @@
+"""How an engine is set up, as far as its memory depends on it: what sizing is asked about.
+
+Pure; made of a resource by `fits`, of a log by the tests.
+"""
+
+from dataclasses import dataclass
+
+BLOCK_TOKENS = 16                  # of the KV cache on GPUs (vllm/config/cache.py, DEFAULT_BLOCK_SIZE)
+CPU_BLOCK_TOKENS = 128             # on CPU: the logs of vLLM 0.32
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One engine."""
+
+    dtype: str = "bfloat16"            # that it computes in
+    cache_bytes: int = 2               # of one number in the KV cache
+    tensor: int = 1
+    pipeline: int = 1
+    sequences: int = 256               # --max-num-seqs
+    batched_tokens: int = 2048         # --max-num-batched-tokens
+    block_tokens: int = BLOCK_TOKENS
+    graphs: bool = True                # CUDA graphs: not with --enforce-eager
+    draft: bool = False                # speculative decoding by the model's own draft layer

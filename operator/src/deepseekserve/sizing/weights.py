@@ -1,0 +1,99 @@
+"""Turns a Shape and a Format into the bytes of weights on the fullest rank.
+
+Pure. Sources are vLLM's: tensors as in model_executor/models, shares as in model_executor/layers/linear.py, stages as
+in distributed/utils.py (get_pp_indices), the table of rotations as in layers/rotary_embedding.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from deepseekserve.sizing.allocator import allocated
+from deepseekserve.sizing.formats import Format
+from deepseekserve.sizing.setup import Setup
+from deepseekserve.sizing.shape import Layer, Matrix, Shape, divided
+
+FLOAT_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
+_KEPT_TWICE = "kv_b_proj"              # MLA: vLLM keeps a dequantized copy (mla_attention.py, split_kv_b_proj)
+# Matrices that vLLM keeps as one tensor.
+_FUSED = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up",
+          "q_a_proj": "qkv_a", "kv_a_proj_with_mqa": "qkv_a"}
+
+
+def weights_bytes(shape: Shape, form: Format | None, setup: Setup) -> int:
+    """Bytes on the rank that has most: the largest of the stages of pipeline parallelism."""
+    first, most = 0, 0
+    for number, count in enumerate(stages(len(shape.layers), setup.pipeline)):
+        most = max(most, allocated(_stage(shape, form, setup, (number, first, first + count))))
+        first += count
+    return most
+
+
+def checkpoint_bytes(shape: Shape, form: Format | None) -> int:
+    """Bytes of all weights in the files, the draft layer with its own copies of table and head included."""
+    alone = Setup(dtype=shape.dtype)
+    size = FLOAT_BYTES[shape.dtype]
+    table = shape.vocabulary * shape.hidden * size
+    vectors = shape.final + shape.positions * shape.hidden + (shape.vocabulary if shape.head_bias else 0)
+    blocks = [*shape.layers, *([shape.draft] if shape.draft else [])]
+    inside = sum(sum(_tensors(layer, index, form, alone, copies=False)) for index, layer in enumerate(blocks))
+    tower = sum(sum(_pieces(matrix, matrix.name, None, alone)) for matrix in shape.tower)
+    return inside + tower + vectors * size + table * ((1 if shape.tied else 2) + (2 if shape.draft else 0))
+
+
+def stages(layers: int, pipeline: int) -> list[int]:
+    """How many layers each stage gets: what is left over goes to those before the last."""
+    each, rest = divmod(layers, pipeline)
+    return [each + (1 if 0 < pipeline - 1 - index <= rest else 0) for index in range(pipeline)]
+
+
+def indivisible(shape: Shape, form: Format | None, tensor: int) -> Sequence[str]:
+    """What cannot be divided by so many ranks, each as a phrase with its number; empty where all can."""
+    problems = [f"{shape.heads} attention heads"] if shape.heads % tensor else []
+    if shape.kv_heads > 1 and shape.kv_heads % tensor and tensor % shape.kv_heads:
+        problems.append(f"{shape.kv_heads} KV heads")
+    tile = form.rows if form is not None and 1 < form.rows < shape.hidden else 1
+    inner = {matrix.outputs for layer in shape.layers for matrix in layer.matrices if "up_proj" in matrix.name}
+    blocks = f" in blocks of {tile}" if tile > 1 else ""
+    return [*problems, *(f"an inner size of {size}{blocks}" for size in sorted(inner) if size % (tensor * tile))]
+
+
+def _stage(shape: Shape, form: Format | None, setup: Setup, place: tuple[int, int, int]) -> Iterator[int]:
+    """Tensors of a stage, in the order in which they are made; `place`: its number, first and last layer."""
+    size, (number, first, last) = FLOAT_BYTES[setup.dtype], place
+    table = divided(shape.padded_vocabulary, setup.tensor) * shape.hidden * size
+    is_last = number == setup.pipeline - 1
+    if number == 0:
+        for matrix in shape.tower:
+            yield from _pieces(matrix, matrix.name, None, setup)
+        yield from (table, shape.positions * shape.hidden * size)
+    yield shape.rope_elements * size
+    for index in range(first, last):
+        yield from _tensors(shape.layers[index], index, form, setup)
+    if is_last:
+        yield from (shape.final * size, divided(shape.vocabulary, setup.tensor) * size if shape.head_bias else 0)
+        yield 0 if number == 0 and shape.tied else table
+        if shape.draft and setup.draft:
+            yield from _tensors(shape.draft, len(shape.layers), form, setup)
+
+
+def _tensors(layer: Layer, index: int, form: Format | None, setup: Setup, *, copies: bool = True) -> Iterator[int]:
+    """Tensors of one layer, as vLLM fuses them."""
+    yield layer.vectors * FLOAT_BYTES[setup.dtype]
+    fused: dict[tuple[str, int], int] = {}
+    for matrix in layer.matrices:
+        name = f"model.layers.{index}.{matrix.name}"
+        place, _, last = name.rpartition(".")
+        for kind, piece in enumerate(_pieces(matrix, name, form, setup)):
+            key = (f"{place}.{_FUSED.get(last, last)}", kind)
+            fused[key] = fused.get(key, 0) + piece
+        if copies and last == _KEPT_TWICE and form is not None and form.touches(name):
+            yield sum(_pieces(matrix, name, None, setup))
+    yield from fused.values()
+
+
+def _pieces(matrix: Matrix, name: str, form: Format | None, setup: Setup) -> tuple[int, ...]:
+    """The weight and its bias, or its scales, zero points and bias."""
+    outputs, inputs = matrix.share(setup.tensor)
+    size = FLOAT_BYTES[setup.dtype]
+    is_quantized = form is not None and not matrix.plain and form.touches(name)
+    held = form.pieces(outputs, inputs) if form is not None and is_quantized else (outputs * inputs * size,)
+    return tuple(matrix.count * piece for piece in (*held, outputs * size if matrix.bias else 0))

@@ -1,0 +1,130 @@
+"""config.json becomes a shape: each architecture's sum is that of its files; what is not known is not guessed."""
+
+from typing import Any
+
+import pytest
+
+from deepseekserve import catalog, sizing
+from deepseekserve.sizing import DamagedConfigError, NotSizedError, checkpoint_bytes, read_format, read_shape
+from tests.unit.sizing.models import config, gemma3, llama
+
+# A published size in bytes, for architectures that the catalogue has none of.
+PUBLISHED = {
+    "gemma-3-4b-it": (gemma3(), 8_600_158_944),
+    "gemma-2-9b-it": (llama(
+        architectures=["Gemma2ForCausalLM"], model_type="gemma2", hidden_size=3584, intermediate_size=14336,
+        num_hidden_layers=42, num_attention_heads=16, num_key_value_heads=8, head_dim=256, vocab_size=256000,
+        max_position_embeddings=8192, sliding_window=4096, tie_word_embeddings=None), 18_483_411_968),
+    "Mixtral-8x7B": (llama(
+        architectures=["MixtralForCausalLM"], hidden_size=4096, intermediate_size=14336, num_hidden_layers=32,
+        num_attention_heads=32, num_key_value_heads=8, vocab_size=32000, num_local_experts=8,
+        num_experts_per_tok=2), 93_405_585_408),
+    "Qwen1.5-MoE-A2.7B": (llama(
+        architectures=["Qwen2MoeForCausalLM"], hidden_size=2048, intermediate_size=5632, num_hidden_layers=24,
+        num_attention_heads=16, num_key_value_heads=16, vocab_size=151936, num_experts=60, num_experts_per_tok=4,
+        moe_intermediate_size=1408, shared_expert_intermediate_size=5632, decoder_sparse_step=1), 28_631_568_384),
+}
+EXACT = 0.0001
+
+
+@pytest.mark.parametrize("model", [m for m in catalog.MODELS if m.weights_bytes], ids=lambda m: m.name)
+def test_the_sum_over_a_checkpoint_is_the_sum_of_its_files(model: catalog.CatalogModel) -> None:
+    if model.config["architectures"] == ["DeepseekV4ForCausalLM"]:
+        pytest.skip("its sizes are stated, not computed")
+    found = checkpoint_bytes(read_shape(model.config), read_format(model.config, None))
+    assert found == pytest.approx(model.weights_bytes, rel=0.01 if "rounded" in model.bytes_basis else EXACT)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_other_architectures_have_their_published_size(name: str) -> None:
+    raw, size = PUBLISHED[name]
+    assert checkpoint_bytes(read_shape(raw), None) == pytest.approx(size, rel=EXACT)
+
+
+@pytest.mark.parametrize("model", [m for m in catalog.MODELS if not m.base and m.parameters], ids=lambda m: m.name)
+def test_a_plain_checkpoint_has_two_bytes_for_each_parameter(model: catalog.CatalogModel) -> None:
+    plain = {key: value for key, value in model.config.items() if key != "quantization_config"}
+    if plain["architectures"] == ["DeepseekV4ForCausalLM"]:
+        with pytest.raises(NotSizedError, match="DeepseekV4ForCausalLM"):
+            read_shape(plain)
+        return
+    assert checkpoint_bytes(read_shape(plain), None) == pytest.approx(2 * (model.parameters or 0), rel=EXACT)
+
+
+# What is not known
+
+@pytest.mark.parametrize("raw", [
+    {}, {"architectures": ["MambaForCausalLM"]}, {"architectures": ["LlamaForCausalLM", "Other"]},
+    {"architectures": "LlamaForCausalLM"}, llama(word_embed_proj_dim=128),
+])
+def test_an_architecture_without_a_formula_is_not_sized(raw: dict[str, Any]) -> None:
+    with pytest.raises(NotSizedError, match="no formula"):
+        read_shape(raw)
+
+
+@pytest.mark.parametrize(("raw", "says"), [
+    (None, "no map"),
+    ([], "no map"),
+    (llama(hidden_size=None), "no hidden_size"),
+    (llama(hidden_size="512"), "hidden_size: '512', which is no size"),
+    (llama(hidden_size=-1), "hidden_size: '-1'"),
+    (llama(num_attention_heads=True), "num_attention_heads"),
+    (llama(vocab_size=0), "vocab_size"),
+    (llama(vocab_size=1 << 50), "vocab_size"),
+    (llama(num_hidden_layers=5000), "more than any model"),
+    (llama(intermediate_size=None), "no intermediate_size and no ffn_dim"),
+])
+def test_a_damaged_config_names_the_field(raw: object, says: str) -> None:
+    with pytest.raises(DamagedConfigError, match=says):
+        read_shape(raw)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    assert read_shape(llama(hidden_size=512.0)).hidden == 512
+
+
+# Details
+
+@pytest.mark.parametrize(("changes", "context"), [
+    ({}, 4096),
+    ({"rope_scaling": {"type": "linear", "factor": 4.0}}, 16384),
+    ({"rope_scaling": {"rope_type": "dynamic", "factor": 2}}, 8192),
+    ({"rope_scaling": {"rope_type": "yarn", "factor": 40}}, 4096),
+    ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, 4096),
+    ({"rope_scaling": {"rope_type": "linear", "factor": None}}, 4096),
+    ({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}, 8192),
+    ({"rope_scaling": {"rope_type": "linear", "factor": 8.0}, "model_type": "gemma3_text"}, 4096),
+])
+def test_a_models_own_context_is_scaled_as_the_engine_scales_it(changes: dict[str, Any], context: int) -> None:
+    assert read_shape(llama(**changes)).context == context
+
+
+@pytest.mark.parametrize(("changes", "windows"), [
+    ({}, [None] * 4),
+    ({"sliding_window": 64}, [64] * 4),
+    ({"sliding_window": 64, "use_sliding_window": False}, [None] * 4),
+    ({"sliding_window": None}, [None] * 4),
+    ({"sliding_window": 64, "sliding_window_pattern": 2}, [64, None, 64, None]),
+    ({"sliding_window": 64, "layer_types": ["full_attention", "sliding_attention"] * 2}, [None, 64, None, 64]),
+])
+def test_a_window_belongs_to_the_layers_that_have_one(changes: dict[str, Any], windows: list[int | None]) -> None:
+    assert [layer.cached.window for layer in read_shape(llama(**changes)).layers] == windows
+
+
+def test_the_checkpoints_number_format_is_read_under_both_names_and_may_be_anything() -> None:
+    assert read_shape(llama(torch_dtype="torch.float16")).dtype == "float16"
+    assert read_shape(llama(torch_dtype=None, dtype="bfloat16")).dtype == "bfloat16"
+    assert read_shape(llama(torch_dtype="float8")).dtype == "float32"
+    assert read_shape(llama(torch_dtype=None)).dtype == "float32"
+
+
+def test_part_of_a_head_may_be_rotated() -> None:
+    assert read_shape(config("phi-2")).rope_elements == 2048 * 32
+    assert read_shape(llama(partial_rotary_factor="half")).rope_elements == 4096 * 64
+
+
+def test_experts_stand_in_the_layers_that_have_them() -> None:
+    raw = llama(num_experts=8, moe_intermediate_size=256, mlp_only_layers=[1], num_experts_per_tok=2)
+    names = [{m.name for m in layer.matrices} for layer in read_shape(raw).layers]
+    assert ["mlp.gate" in found for found in names] == [True, False, True, True]
+    assert sizing.read_shape(raw).visits == 2
