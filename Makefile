@@ -12,7 +12,7 @@ RUN := $(VENV)/bin
 PYTEST := $(RUN)/python -m pytest
 export PYTHONPATH := operator/src:.
 
-PURE := api catalog crd revision names settings quantity engine render sizing facts diagnose status
+PURE := api catalog crd revision names settings quantity engine render sizing fits facts diagnose status
 comma := ,
 empty :=
 PURE_FILES := $(subst $(empty) ,$(comma),$(strip $(foreach m,$(PURE),*/deepseekserve/$(m).py */deepseekserve/$(m)/*.py)))

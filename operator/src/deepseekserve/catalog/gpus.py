@@ -27,12 +27,17 @@ class Gpu:
     @property
     def capability_text(self) -> str:
         """The capability as NVIDIA writes it."""
-        return "unknown" if self.capability is None else f"{self.capability // 10}.{self.capability % 10}"
+        return "unknown" if self.capability is None else capability_text(self.capability)
 
     @property
     def has_bfloat16(self) -> bool:
         """Ampere and later have it (vllm/platforms/cuda.py, supported_dtypes)."""
         return self.capability is None or self.capability >= 80
+
+
+def capability_text(capability: int) -> str:
+    """75 as 7.5."""
+    return f"{capability // 10}.{capability % 10}"
 
 
 def find_gpu(name: str) -> Gpu | None:

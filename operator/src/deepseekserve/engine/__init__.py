@@ -6,6 +6,7 @@ Pure; render builds the pod from it. `check` stands before: what it refuses is I
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.engine.arguments import (
     CPU,
+    MEMORY_UTILIZATION_PERCENT,
     QUANTIZATION,
     Quantization,
     argv,
@@ -20,9 +21,9 @@ from deepseekserve.engine.flags import OWNED_FLAGS, RESERVED_FLAGS, check_argume
 from deepseekserve.engine.source import Source, parse_source
 
 __all__ = [
-    "CPU", "OWNED_ENV", "OWNED_FLAGS", "QUANTIZATION", "RESERVED_FLAGS", "Quantization", "Source", "argv", "check",
-    "environment", "environment_problem", "escape", "gpu_count", "kv_cache_bytes", "parse_source", "served_names",
-    "tensor_size",
+    "CPU", "MEMORY_UTILIZATION_PERCENT", "OWNED_ENV", "OWNED_FLAGS", "QUANTIZATION", "RESERVED_FLAGS", "Quantization",
+    "Source", "argv", "check", "environment", "environment_problem", "escape", "gpu_count", "kv_cache_bytes",
+    "parse_source", "served_names", "tensor_size",
 ]
 
 

@@ -45,7 +45,8 @@ def _shape(fields: Fields, outer: Fields, family: Family) -> Shape:
         dtype=_dtype(fields, outer),
         layers=tuple(_layer(fields, family, index) for index in range(count)),
         hidden=hidden, vocabulary=fields.number("vocab_size"), heads=heads, kv_heads=_kv_heads(fields, family),
-        context=_context(fields, positions), tied=outer.flag("tie_word_embeddings", default=family.tied),
+        context=_context(fields, positions), usual=_usual(fields, positions),
+        tied=outer.flag("tie_word_embeddings", default=family.tied),
         head_bias=family.head_bias,
         positions=0 if family.extra_positions is None else positions + family.extra_positions,
         final=hidden * (2 if family.norm_bias else 1),
@@ -200,9 +201,19 @@ def _rotated(fields: Fields, family: Family) -> int:
     return int(_head(fields) * share) if isinstance(share, float) else _head(fields)
 
 
-def _context(fields: Fields, positions: int) -> int:
+def _usual(fields: Fields, positions: int) -> int:
+    """Longrope slows short requests down, so the engine leaves it out unless a longer context is asked for."""
+    kind, _ = _scaling(fields)
+    return (kind == "longrope" and fields.optional("original_max_position_embeddings")) or _context(fields, positions)
+
+
+def _scaling(fields: Fields) -> tuple[object, object]:
     scaling = fields.part("rope_scaling") or fields.part("rope_parameters")
-    kind, factor = scaling.get("rope_type", scaling.get("type", "default")), scaling.get("factor")
+    return scaling.get("rope_type", scaling.get("type", "default")), scaling.get("factor")
+
+
+def _context(fields: Fields, positions: int) -> int:
+    kind, factor = _scaling(fields)
     scaled = kind not in _NOT_SCALED and "gemma3" not in str(fields.raw.get("model_type"))
     return int(positions * factor) if scaled and isinstance(factor, int | float) else positions
 

@@ -20,5 +20,6 @@ class Setup:
     sequences: int = 256               # --max-num-seqs
     batched_tokens: int = 2048         # --max-num-batched-tokens
     block_tokens: int = BLOCK_TOKENS
+    on_gpu: bool = True                # on CPU the engine measures nothing but its cache
     graphs: bool = True                # CUDA graphs: not with --enforce-eager
     draft: bool = False                # speculative decoding by the model's own draft layer

@@ -83,6 +83,7 @@ class Shape:
     heads: int
     kv_heads: int                  # 1 for MLA, whose cache is not divided
     context: int                   # the longest that the model itself allows
+    usual: int                     # the one that the engine takes unasked
     tied: bool                     # the head is the embedding
     head_bias: bool = False
     final: int = 0                 # elements of the last norm

@@ -48,6 +48,7 @@ class Sizing:
     request: int                       # of cache, for one request of the context
     budget: int
     cache: int                         # what is left for the cache, or its fixed size; negative: less than nothing
+    held: int                          # of cache, that must be there: one request, or the fixed size
     tokens: int                        # that the cache holds
     largest: int                       # context that fits
 
@@ -59,7 +60,12 @@ class Sizing:
     @property
     def needs(self) -> int:
         """What must be there to serve one request of the context."""
-        return self.weights + self.overhead + self.request
+        return self.weights + self.overhead + self.held
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is there, by the sum alone."""
+        return self.request <= self.cache and self.needs <= self.budget
 
 
 @dataclass(frozen=True)
@@ -78,20 +84,20 @@ def size(plan: Plan, room: Room, context: int) -> Sizing:
     activations, graphs, other = activation_bytes(shape, setup), graph_bytes(shape, setup), other_bytes(setup)
     left = room.budget - weights - activations - graphs - other
     cache = left if room.cache is None else room.cache
+    request = request_bytes(shape, setup, context)
     return Sizing(
         context=context, weights=weights, activations=activations, graphs=graphs, other=other,
-        token=token_bytes(shape, setup), request=request_bytes(shape, setup, context), budget=room.budget,
-        cache=cache, tokens=capacity(shape, setup, cache, context=context),
-        largest=largest_context(shape, setup, min(cache, left)),
+        token=token_bytes(shape, setup), request=request, budget=room.budget, cache=cache,
+        held=request if room.cache is None else cache, tokens=capacity(shape, setup, cache, context=context),
+        largest=largest_context(shape, setup, cache),
     )
 
 
 def smallest_tensor(plan: Plan, room: Room, context: int) -> int | None:
     """The fewest ranks that the model can be divided by and that hold it with a request of the context."""
     for tensor in range(1, MOST_RANKS + 1):
-        setup = replace(plan.setup, tensor=tensor)
         if not indivisible(plan.shape, plan.form, tensor):
-            found = size(replace(plan, setup=setup), room, context)
-            if found.request <= found.cache and found.needs <= found.budget:
+            found = size(replace(plan, setup=replace(plan.setup, tensor=tensor)), room, context)
+            if found.fits:
                 return tensor
     return None

@@ -19,7 +19,7 @@ _MOST_CAPTURED = 512               # vllm/config/vllm.py, _set_cudagraph_sizes
 def activation_bytes(shape: Shape, setup: Setup) -> int:
     """The peak of the profiling run: the widest layer with a full batch, or the sampler with all requests."""
     rows = min(setup.sequences, setup.batched_tokens)
-    return max(forward_bytes(shape, setup), logits_bytes(rows * shape.vocabulary, LOGITS_COPIES))
+    return setup.on_gpu * max(forward_bytes(shape, setup), logits_bytes(rows * shape.vocabulary, LOGITS_COPIES))
 
 
 def forward_bytes(shape: Shape, setup: Setup) -> int:
@@ -36,7 +36,7 @@ def logits_bytes(logits: int, copies: int) -> int:
 
 def graph_bytes(shape: Shape, setup: Setup) -> int:
     """The captured graphs: batches of mixed length to twice the requests, of single tokens to their number."""
-    if not setup.graphs:
+    if not (setup.on_gpu and setup.graphs):
         return 0
     captured = _sizes(2 * setup.sequences) + _sizes(setup.sequences)
     return captured * max(stages(len(shape.layers), setup.pipeline)) * GRAPH_BYTES
@@ -44,7 +44,7 @@ def graph_bytes(shape: Shape, setup: Setup) -> int:
 
 def other_bytes(setup: Setup) -> int:
     """What torch does not count."""
-    return OTHER_BYTES + (RANKS_BYTES if setup.tensor * setup.pipeline > 1 else 0)
+    return setup.on_gpu * (OTHER_BYTES + (RANKS_BYTES if setup.tensor * setup.pipeline > 1 else 0))
 
 
 def _sizes(most: int) -> int:

@@ -1,0 +1,17 @@
+"""Turns a resource, and what is known of its model and GPU, into a verdict: it fits, it cannot work, or nobody can say.
+
+    asked       resource, GPU, shape -> the setup that sizing is asked about
+    case        all of that in one value; `edited` is the same with a fix applied
+    formats     what quantization, dtype and compute capability forbid
+    division    what heads, devices and the model's own context forbid
+    memory      what the sum forbids, and which edits would help
+    verdict     all checks -> Verdict
+
+Pure. A refusal carries the number that failed and fixes in the form that failures have.
+"""
+
+from deepseekserve.fits.asked import product
+from deepseekserve.fits.case import Case, Known, case_of, edited
+from deepseekserve.fits.verdict import Verdict, judge
+
+__all__ = ["Case", "Known", "Verdict", "case_of", "edited", "judge", "product"]

@@ -1,0 +1,102 @@
+"""Turns a resource and what is known of its model and GPU into one value: what the checks look at.
+
+Pure. `edited` applies fixes to a resource, which is how each fix is tried before it is offered.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deepseekserve import engine, sizing
+from deepseekserve.api import DeepSeekServe, parse_spec
+from deepseekserve.catalog import Gpu
+from deepseekserve.facts import Fix
+from deepseekserve.fits import asked
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the model and of the GPU; None: not."""
+
+    config: Mapping[str, Any] | None = None
+    origin: str = ""                   # of the config
+    weights_bytes: int | None = None   # of all files together
+    gpu: Gpu | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A resource beside what is known, and what follows from both; `plan` is None where `problem` says why."""
+
+    serve: DeepSeekServe
+    known: Known
+    room: sizing.Room | None
+    plan: sizing.Plan | None = None
+    context: int = 0
+    problem: str = ""
+    is_damaged: bool = False
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the engine computes on GPUs."""
+        return self.serve.spec.engine.device != engine.CPU
+
+    @property
+    def ranks(self) -> int:
+        """Devices that share the model."""
+        return engine.tensor_size(self.serve) * self.serve.spec.resources.parallelism.pipeline
+
+    @property
+    def flag(self) -> str | None:
+        """The quantization that is asked for, as the engine calls it."""
+        row = engine.QUANTIZATION.get(self.serve.spec.engine.quantization)
+        return row.flag if row else None
+
+    @property
+    def method(self) -> str | None:
+        """The quantization of the checkpoint."""
+        return sizing.method_of(self.known.config) if self.known.config is not None else None
+
+    @property
+    def sizing(self) -> sizing.Sizing | None:
+        """The sum; against no memory at all where the GPU is not known."""
+        cache = engine.kv_cache_bytes(self.serve)
+        return sizing.size(self.plan, self.room or sizing.Room(0, cache=cache), self.context) if self.plan else None
+
+
+def case_of(serve: DeepSeekServe, known: Known) -> Case:
+    """Put it all side by side; raises InvalidSpec where the resource contradicts itself."""
+    if serve.spec.engine.device == engine.CPU:
+        known = replace(known, gpu=None)
+    case = Case(serve, known, asked.room(serve, known.gpu))
+    if known.config is None:
+        return replace(case, problem="the model's config.json is not known")
+    try:
+        shape = sizing.read_shape(known.config)
+        form = sizing.read_format(known.config, case.flag)
+    except sizing.DamagedConfigError as error:
+        return replace(case, problem=str(error), is_damaged=True)
+    except sizing.NotSizedError as error:
+        return replace(case, problem=str(error))
+    setup = asked.setup(serve, shape, known.gpu)
+    return replace(case, plan=sizing.Plan(shape, form, setup), context=asked.context(serve, shape))
+
+
+def edited(serve: DeepSeekServe, fixes: Iterable[Fix]) -> DeepSeekServe:
+    """The resource with these fixes applied; raises InvalidSpec for one that its fields do not take."""
+    spec = serve.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for fix in fixes:
+        *path, last = fix.field.split(".")[1:]
+        part = spec
+        for name in path:
+            part = part.setdefault(name, {})
+        part[last] = _value(fix.value)
+    return replace(serve, spec=parse_spec(spec))
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

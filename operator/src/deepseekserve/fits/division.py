@@ -1,0 +1,72 @@
+"""What devices, heads and the model's own context forbid, each with the nearest number that works.
+
+Pure; checks of `verdict`.
+"""
+
+from collections.abc import Iterator
+
+from deepseekserve import sizing
+from deepseekserve.agent.reasons import Reason
+from deepseekserve.engine import gpu_count
+from deepseekserve.facts import Finding, Fix
+from deepseekserve.fits import asked, memory
+from deepseekserve.fits.case import Case
+
+_LONGER = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
+
+
+def devices(case: Case) -> Iterator[Finding]:
+    """More ranks than the pod has GPUs."""
+    count = gpu_count(case.serve)
+    if case.on_gpu and case.ranks > count:
+        yield Finding(
+            Reason.NOT_ENOUGH_DEVICES, f"{case.ranks} devices share the model, and the pod has {count}",
+            fixes=(Fix("spec.resources.gpu.count", str(case.ranks), "one GPU for each"),))
+
+
+def batch(case: Case) -> Iterator[Finding]:
+    """A step that has less tokens than requests."""
+    engine = case.serve.spec.engine
+    if engine.max_num_batched_tokens and (engine.max_num_seqs or 0) > engine.max_num_batched_tokens:
+        yield Finding(
+            Reason.INVALID_ARGUMENT,
+            f"{engine.max_num_seqs} requests take a token each of a step, which has {engine.max_num_batched_tokens}",
+            fixes=(Fix("spec.engine.maxNumSeqs", str(engine.max_num_batched_tokens), "a token for each"),))
+
+
+def heads(case: Case) -> Iterator[Finding]:
+    """A model that so many ranks cannot share."""
+    tensor = case.plan.setup.tensor if case.plan else 1
+    if case.plan and (problems := sizing.indivisible(case.plan.shape, case.plan.form, tensor)):
+        said = problems[0] if len(problems) == 1 else f"{', '.join(problems[:-1])} and {problems[-1]}"
+        yield Finding(Reason.TENSOR_PARALLEL_INDIVISIBLE, f"{said} cannot be divided by {tensor}",
+                      fixes=tuple(_nearest(case, case.plan)))
+
+
+def context(case: Case) -> Iterator[Finding]:
+    """A context that the model itself does not have."""
+    if case.plan is None or case.context <= case.plan.shape.context:
+        return
+    allowed = any(item.get("name") == _LONGER and item.get("value") == "1" for item in case.serve.spec.engine.env)
+    if not (allowed or asked.argument(case.serve, "--hf-overrides")):
+        longest = case.plan.shape.context
+        yield Finding(
+            Reason.CONTEXT_TOO_LONG,
+            f"a context of {case.context} tokens is asked for, and the model's own is {longest}",
+            fixes=(Fix("spec.engine.maxModelLen", str(longest), "the longest that the model allows"),))
+
+
+def _nearest(case: Case, plan: sizing.Plan) -> Iterator[Fix]:
+    """The next smaller and the next larger number of ranks that can share the model, and hold it where that is known.
+
+    With a number of ranks of its own, more than the pod has GPUs for cannot be had by one edit.
+    """
+    is_auto = case.serve.spec.resources.parallelism.tensor == asked.AUTO
+    field = "spec.resources.gpu.count" if is_auto else "spec.resources.parallelism.tensor"
+    most = memory.MOST_GPUS if is_auto else gpu_count(case.serve)
+    tensor, pipeline = plan.setup.tensor, plan.setup.pipeline
+    for order in (range(tensor - 1, 0, -1), range(tensor + 1, most // pipeline + 1)):
+        edits = (Fix(field, str(number * pipeline if is_auto else number), f"{number} ranks share each layer")
+                 for number in order if not sizing.indivisible(plan.shape, plan.form, number))
+        if fix := next((edit for edit in edits if case.room is None or memory.works(case, edit)), None):
+            yield fix

@@ -1,0 +1,134 @@
+"""What quantization, number formats and the GPU's compute capability forbid, each with what would work.
+
+Pure; the first checks of `verdict`.
+"""
+
+from collections.abc import Iterator
+
+from deepseekserve import catalog
+from deepseekserve.agent.reasons import Reason
+from deepseekserve.facts import Finding, Fix
+from deepseekserve.fits import asked
+from deepseekserve.fits.case import Case
+
+LEAST_CAPABILITY = 75                  # torch 2.13 and CUDA 13 have left Volta (7.0) behind
+_FP8_CACHE_CAPABILITY = 80             # below, only Triton's backend is left, and it has none (triton_attn.py)
+_BFLOAT16_CAPABILITY = 80
+_ANYTHING = 1000
+_QUANTIZATION = "spec.engine.quantization"
+_DTYPE = "spec.engine.dtype"
+
+
+def capability(case: Case) -> Iterator[Finding]:
+    """A GPU that the engine has no code for."""
+    gpu = case.known.gpu
+    if gpu and capability_of(case) < LEAST_CAPABILITY and not asked.is_older(case.serve):
+        yield Finding(Reason.DOES_NOT_FIT, (
+            f"{gpu.product} has compute capability {gpu.capability_text}, and vLLM {catalog.ENGINE} needs 7.5"))
+
+
+def quantization(case: Case) -> Iterator[Finding]:
+    """A quantization that the checkpoint does not have, that the GPU cannot run or that computes otherwise."""
+    method = _method(case)
+    if finding := _not_the_checkpoints(case):
+        yield finding
+    elif method and case.known.gpu and capability_of(case) < method.least_capability:
+        yield Finding(Reason.QUANTIZATION_UNSUPPORTED, (
+            f"{method.name} needs compute capability {catalog.capability_text(method.least_capability)}, and "
+            f"{case.known.gpu.product} has {case.known.gpu.capability_text}"))
+    elif method and case.plan and case.plan.setup.dtype not in method.dtypes:
+        yield Finding(
+            Reason.DTYPE_UNSUPPORTED,
+            f"{method.name} computes in {' or '.join(method.dtypes)}, not in {case.plan.setup.dtype}",
+            fixes=(_float16_or_auto(case, method.dtypes),))
+
+
+def dtype(case: Case) -> Iterator[Finding]:
+    """A number format that the GPU or the model cannot compute in."""
+    gpu, said = case.known.gpu, case.serve.spec.engine.dtype
+    unstable = case.plan is not None and case.plan.shape.model_type in asked.NO_FLOAT16
+    if said == "BFloat16" and gpu and not gpu.has_bfloat16:
+        other = "Float32" if unstable else "Float16"
+        yield Finding(
+            Reason.DTYPE_UNSUPPORTED,
+            f"{gpu.product} has compute capability {gpu.capability_text}, and bfloat16 needs 8.0",
+            fixes=(Fix(_DTYPE, other, f"this GPU computes in {other.lower()}"),))
+    if said == "Float16" and unstable and case.plan:
+        yield Finding(
+            Reason.DTYPE_UNSUPPORTED, f"{case.plan.shape.model_type} is numerically unstable in float16",
+            fixes=(Fix(_DTYPE, "Auto", "the engine takes one that the model and the GPU can compute in"),))
+
+
+def cache_dtype(case: Case) -> Iterator[Finding]:
+    """A KV cache of 8 bits on a GPU that has no code for it."""
+    gpu, said = case.known.gpu, case.serve.spec.engine.kv_cache_dtype
+    if gpu and said.startswith("FP8") and capability_of(case) < _FP8_CACHE_CAPABILITY:
+        yield Finding(
+            Reason.QUANTIZATION_UNSUPPORTED,
+            f"{gpu.product} has compute capability {gpu.capability_text}, and a KV cache in FP8 needs 8.0",
+            fixes=(Fix("spec.engine.kvCacheDtype", "Auto", "the cache is kept in what the model computes in"),))
+
+
+def falls_back(case: Case) -> Fix | None:
+    """The fix that says aloud what the engine does unasked: another number format than the checkpoint's."""
+    gpu = case.known.gpu
+    if not (case.plan and gpu and case.serve.spec.engine.dtype == asked.AUTO):
+        return None
+    shape, computed = case.plan.shape, case.plan.setup.dtype
+    if shape.dtype != "bfloat16" or gpu.has_bfloat16:
+        return None
+    value = {"float16": "Float16", "float32": "Float32"}[computed]
+    return Fix(_DTYPE, value, f"{gpu.product} has no bfloat16, so the engine would take {value} unasked")
+
+
+def needed_capability(case: Case) -> int:
+    """The least compute capability that runs what is asked for."""
+    method, engine = _method(case), case.serve.spec.engine
+    return max(LEAST_CAPABILITY, method.least_capability if method else 0,
+               _BFLOAT16_CAPABILITY if engine.dtype == "BFloat16" else 0,
+               _FP8_CACHE_CAPABILITY if engine.kv_cache_dtype.startswith("FP8") else 0)
+
+
+def capability_of(case: Case) -> int:
+    """Of the GPU; one that is not known can do everything."""
+    gpu = case.known.gpu
+    return _ANYTHING if gpu is None or gpu.capability is None else gpu.capability
+
+
+def _method(case: Case) -> catalog.Method | None:
+    """The engine's method for the checkpoint, else the one that is asked for."""
+    return catalog.METHODS.get(case.method or case.flag or "")
+
+
+def _not_the_checkpoints(case: Case) -> Finding | None:
+    """A mismatch of what is asked for and what the checkpoint says, as vLLM's config/model.py finds it."""
+    asked_for, flag, made = case.serve.spec.engine.quantization, case.flag, case.method
+    method, checkpoint = catalog.METHODS.get(flag or ""), catalog.METHODS.get(made or "")
+    if case.known.config is None or method is None:
+        return None
+    if made is not None:
+        is_same = checkpoint is not None and checkpoint.config == method.config
+        return None if is_same else Finding(
+            Reason.QUANTIZATION_MISMATCH, f"the checkpoint is quantized by {made}, and {asked_for} is asked for",
+            fixes=(Fix(_QUANTIZATION, "Auto", "the engine takes what the checkpoint says"),))
+    if method.online or (asked.is_older(case.serve) and not method.files):       # FP8 was made of plain ones too
+        return None
+    reason = Reason.QUANTIZATION_MISSING_CONFIG if method.files else Reason.QUANTIZATION_UNSUPPORTED
+    return Finding(reason, f"{asked_for} is asked for, and the checkpoint is not quantized", fixes=(
+        Fix(_QUANTIZATION, "Auto", "the weights are taken as they are"), *_siblings(case, method.config)))
+
+
+def _siblings(case: Case, config: str) -> Iterator[Fix]:
+    """Copies of the model that are quantized as is asked for."""
+    model = catalog.find_model(case.serve.spec.model.source)
+    for copy in catalog.siblings(model) if model else ():
+        made = catalog.METHODS.get(str(copy.config["quantization_config"]["quant_method"]))
+        if made and made.config == config:
+            yield Fix("spec.model.source", f"hf://{copy.id}", f"a copy of the model that is quantized by {made.name}")
+
+
+def _float16_or_auto(case: Case, dtypes: tuple[str, ...]) -> Fix:
+    gpu = case.known.gpu
+    if case.serve.spec.engine.dtype != asked.AUTO and (gpu is None or gpu.has_bfloat16):
+        return Fix(_DTYPE, "Auto", "the engine takes what the checkpoint says")
+    return Fix(_DTYPE, "Float16" if "float16" in dtypes else "BFloat16", f"one of {' and '.join(dtypes)}")

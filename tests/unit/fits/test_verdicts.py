@@ -1,0 +1,374 @@
+"""What is refused, with which number and which fixes; what is admitted; what nobody can say."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deepseekserve import api, catalog, fits
+from deepseekserve.api import InvalidSpec
+from deepseekserve.facts import Fix
+from deepseekserve.fits import memory
+from tests.unit.fits.cases import DISTILL, R1, judged, known, mended, offers, reasons, serve
+from tests.unit.sizing.models import config, gemma3, llama
+
+GUIDE: dict[str, Any] = {"engine": {"quantization": "AWQ", "maxModelLen": 32768}}
+V4 = "hf://deepseek-ai/DeepSeek-V4-Flash"
+GIB = 1 << 30
+
+
+def of(raw: dict[str, Any], gpu: str | None = "A10G", **spec: Any) -> fits.Verdict:
+    """A model that is in no catalogue."""
+    found = catalog.find_gpu(gpu) if gpu else None
+    return fits.judge(serve("pvc://models/own", **spec), fits.Known(raw, gpu=found))
+
+
+# The guide that many people copy
+
+def test_awq_of_a_plain_checkpoint_is_refused_and_the_missing_bfloat16_is_mentioned() -> None:
+    found = judged(DISTILL + "Qwen-1.5B", "Tesla-T4", **GUIDE)
+    assert found.fits == "False"
+    assert reasons(found) == ["QuantizationMissingConfig"]
+    assert found.message == "AWQ is asked for, and the checkpoint is not quantized"
+    assert offers(found) == [("engine.quantization", "Auto"), ("engine.dtype", "Float16")]
+
+
+def test_with_its_fixes_the_guide_works() -> None:
+    found = mended(DISTILL + "Qwen-1.5B", "Tesla-T4", **GUIDE)
+    assert found.fits == "True"
+    assert found.warnings == ()
+    assert found.message == ("needs 6.7 GiB, has 13.1: weights 3.3, KV cache 0.9 at 32768 tokens, overhead 2.5; "
+                             "the KV cache holds 273,664 tokens")
+
+
+def test_bfloat16_that_is_asked_for_is_refused_where_there_is_none() -> None:
+    found = judged(DISTILL + "Qwen-1.5B", "T4", engine={"dtype": "BFloat16", "maxModelLen": 4096})
+    assert reasons(found) == ["DtypeUnsupported"]
+    assert offers(found) == [("engine.dtype", "Float16")]
+
+
+def test_a_format_that_the_engine_will_change_is_admitted_with_a_warning() -> None:
+    found = judged(DISTILL + "Qwen-1.5B", "T4", engine={"maxModelLen": 4096})
+    assert found.fits == "True"
+    assert found.warnings == ("Tesla-T4 has no bfloat16, so the engine would take Float16 unasked: "
+                              "set spec.engine.dtype to Float16 to say so",)
+
+
+# The list of the issue
+
+def test_a_gpu_that_the_engine_has_left_behind_is_refused_for_its_capability() -> None:
+    found = judged(DISTILL + "Llama-8B", "V100-16GB", engine={"maxModelLen": 8192})
+    assert found.message.startswith("Tesla-V100-SXM2-16GB has compute capability 7.0, and vLLM 0.32.0 needs 7.5")
+    assert offers(found)[0] == ("scheduling.nodeSelector", '{"nvidia.com/gpu.product": "NVIDIA-A10"}')
+
+
+def test_a_context_that_does_not_fit_is_refused_with_the_largest_and_admitted_at_it() -> None:
+    source, spec = DISTILL + "Llama-8B", {"engine": {"maxModelLen": 131072}}
+    found = judged(source, "A10G", **spec)
+    assert found.message == ("needs 33.3 GiB, has 19.9: weights 15.0, KV cache 16.0 at 131072 tokens, overhead 2.4; "
+                             "at most 20,496 tokens fit")
+    assert offers(found) == [
+        ("engine.maxModelLen", "20496"), ("resources.gpu.count", "2"),
+        ("scheduling.nodeSelector", '{"nvidia.com/gpu.product": "NVIDIA-A100-PCIE-40GB"}')]
+    assert judged(source, "A10G", engine={"maxModelLen": 20496}).fits == "True"
+
+
+def test_r1_fits_eight_h200_and_not_eight_a100_of_40_gb() -> None:
+    eight = {"resources": {"gpu": {"count": 8}}}
+    assert judged(R1, "H200", **eight).fits == "True"
+    refused = judged(R1, "A100-40GB", **eight)
+    assert reasons(refused) == ["DoesNotFit"]
+    assert "no context fits" in refused.message
+
+
+def test_heads_that_do_not_divide_are_refused_with_the_nearest_numbers_that_do() -> None:
+    found = judged(DISTILL + "Qwen-32B", resources={"gpu": {"count": 3}})
+    assert found.message == "40 attention heads and 8 KV heads cannot be divided by 3"
+    assert offers(found) == [("resources.gpu.count", "2"), ("resources.gpu.count", "4")]
+    on_small = judged(DISTILL + "Qwen-32B", "A10G", resources={"gpu": {"count": 3}}, engine={"maxModelLen": 8192})
+    assert offers(on_small)[0] == ("resources.gpu.count", "4")
+
+
+@pytest.mark.parametrize(("source", "gpu", "spec"), [
+    (DISTILL + "Qwen-1.5B", "T4", GUIDE),
+    (DISTILL + "Llama-8B", "A10G", {"engine": {"maxModelLen": 131072}}),
+    (DISTILL + "Llama-8B", "L4", {"engine": {"maxModelLen": 40960}}),
+    (DISTILL + "Llama-8B", "V100-16GB", {}),
+    (DISTILL + "Qwen-14B", "A10G", {"engine": {"maxModelLen": 8192}}),
+    (DISTILL + "Qwen-32B", "A10G", {"resources": {"gpu": {"count": 3}}}),
+    (DISTILL + "Qwen-7B", "A10G", {"engine": {"maxModelLen": 999999}}),
+    (DISTILL + "Qwen-7B", "A10G", {"engine": {"maxModelLen": 8192, "kvCacheMemory": "64Mi"}}),
+    (DISTILL + "Qwen-7B", "T4", {"engine": {"kvCacheDtype": "FP8", "maxModelLen": 128},
+                                 "scheduling": {"nodeSelector": {"zone": "a"}}}),
+    (R1, "A100-40GB", {"resources": {"gpu": {"count": 8}}}),
+    (DISTILL + "Qwen-1.5B", None, {"engine": {"device": "CPU", "maxModelLen": 81920}, "resources": {"memory": "2Gi"}}),
+])
+def test_with_all_fixes_applied_a_refused_resource_is_admitted(source: str, gpu: str, spec: dict[str, Any]) -> None:
+    assert judged(source, gpu, **spec).fits == "False"
+    assert mended(source, gpu, **spec).fits == "True"
+
+
+# Quantization
+
+@pytest.mark.parametrize(("quantization", "name", "says", "fields"), [
+    ("GPTQ", "DeepSeek-R1-Distill-Llama-8B_AWQ", "quantized by awq, and GPTQ", ["engine.quantization"]),
+    ("FP8", "DeepSeek-R1-Distill-Llama-8B-FP8-dynamic", "by compressed-tensors, and FP8", ["engine.quantization"]),
+    ("INT8", "DeepSeek-R1-Distill-Llama-8B_AWQ", "quantized by awq, and INT8", ["engine.quantization"]),
+    ("FP8", "DeepSeek-R1-Distill-Llama-8B", "FP8 is asked for, and the checkpoint is not", ["engine.quantization"]),
+    ("AWQ", "DeepSeek-R1-Distill-Llama-8B", "AWQ is asked for, and the checkpoint is not",
+     ["engine.quantization", "model.source"]),
+])
+def test_a_quantization_that_is_not_the_checkpoints_is_refused(
+    quantization: str, name: str, says: str, fields: list[str],
+) -> None:
+    source, spec = f"pvc://models/{name}", {"engine": {"quantization": quantization, "maxModelLen": 4096}}
+    found = judged(source, "L4", **spec)
+    assert says in found.message
+    assert [field for field, _ in offers(found)] == fields
+    assert mended(source, "L4", **spec).fits == "True"
+
+
+@pytest.mark.parametrize(("quantization", "name"), [
+    ("AWQ", "DeepSeek-R1-Distill-Llama-8B_AWQ"), ("GPTQ", "deepseek-ai-DeepSeek-R1-Distill-Qwen-7B-3bit"),
+    ("Auto", "DeepSeek-R1-Distill-Llama-8B_AWQ"), ("Auto", "DeepSeek-R1-Distill-Llama-8B-quantized.w4a16"),
+])
+def test_the_checkpoints_own_quantization_is_admitted(quantization: str, name: str) -> None:
+    found = judged(f"pvc://models/{name}", "A10G", engine={"quantization": quantization, "maxModelLen": 4096})
+    assert found.fits == "True"
+
+
+def test_an_older_engine_made_fp8_of_plain_weights_and_ran_on_older_gpus() -> None:
+    old = {"engine": {"quantization": "FP8", "maxModelLen": 4096, "image": "vllm/vllm-openai:v0.8.5"}}
+    assert judged(DISTILL + "Qwen-7B", "A10G", **old).fits == "True"
+    assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={"maxModelLen": 4096, "image": "x:v0.8"}).fits == "True"
+    assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={"maxModelLen": 4096, "image": "x:latest"}).fits == "False"
+
+
+def test_a_method_that_the_gpu_cannot_run_is_refused_with_one_that_can() -> None:
+    raw = llama(quantization_config={"quant_method": "modelopt", "quant_algo": "FP8"})
+    found = of(raw, "T4", engine={"dtype": "Float16"})
+    assert found.message == "modelopt needs compute capability 8.0, and Tesla-T4 has 7.5"
+    assert offers(found)[0] == ("scheduling.nodeSelector", '{"nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-4060"}')
+
+
+@pytest.mark.parametrize(("gpu", "engine", "value"), [
+    ("A10G", {"dtype": "Float32"}, "Auto"), ("T4", {"dtype": "Float32"}, "Float16"),
+])
+def test_a_method_computes_in_some_formats_only(gpu: str, engine: dict[str, Any], value: str) -> None:
+    found = judged("pvc://models/DeepSeek-R1-Distill-Llama-8B_AWQ", gpu, engine={**engine, "maxModelLen": 1024})
+    assert "awq computes in float16 or bfloat16, not in float32" in found.message
+    assert ("engine.dtype", value) in offers(found)
+
+
+def test_a_method_that_needs_bfloat16_is_offered_it() -> None:
+    raw = llama(torch_dtype="float16", quantization_config={"quant_method": "mxfp8"})
+    assert of(raw, "A10G").fits == "Unknown"           # no formula for its bytes
+
+
+def test_what_a_plugin_would_have_to_bring_is_unknown() -> None:
+    found = of(llama(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}))
+    assert found.fits == "Unknown"
+    assert found.missing == (
+        "vLLM 0.32.0 itself has no bitsandbytes: whether the image has a plugin for it is not known",)
+    assert found.case.sizing
+
+
+def test_whole_numbers_for_experts_do_nothing_for_a_model_that_has_none() -> None:
+    dense = judged(DISTILL + "Qwen-7B", "A10G", engine={"quantization": "INT8", "maxModelLen": 4096})
+    assert "this model has none" in dense.warnings[0]
+    mixed = of(llama(num_experts=8, moe_intermediate_size=256), engine={"quantization": "INT8"})
+    assert mixed.warnings == ()
+
+
+# Number formats
+
+def test_a_model_that_is_unstable_in_float16_is_not_computed_in_it() -> None:
+    asked = of(gemma3(), engine={"dtype": "Float16", "maxModelLen": 4096})
+    assert reasons(asked) == ["DtypeUnsupported"]
+    assert offers(asked) == [("engine.dtype", "Auto")]
+    on_t4 = of(gemma3(), "T4", engine={"maxModelLen": 1024})
+    assert on_t4.case.plan
+    assert on_t4.case.plan.setup.dtype == "float32"
+    assert on_t4.fits == "False"                         # in 32 bits it is too large
+    assert ("engine.dtype", "Float32") in offers(of(gemma3(), "T4", engine={"dtype": "BFloat16", "maxModelLen": 1024}))
+
+
+def test_a_checkpoint_of_32_bits_is_computed_in_16() -> None:
+    found = of(llama(torch_dtype="float32"))
+    assert found.case.plan
+    assert found.case.plan.setup.dtype == "bfloat16"
+
+
+def test_a_cache_of_8_bits_needs_a_gpu_that_has_code_for_it() -> None:
+    found = judged(DISTILL + "Qwen-1.5B", "T4", engine={"kvCacheDtype": "FP8", "maxModelLen": 4096})
+    assert reasons(found) == ["QuantizationUnsupported"]
+    assert offers(found)[0] == ("engine.kvCacheDtype", "Auto")
+
+
+# Numbers
+
+def test_a_context_beyond_the_models_own_is_refused_unless_the_engine_is_told_to_allow_it() -> None:
+    asked = {"maxModelLen": 200_000, "kvCacheDtype": "FP8"}
+    found = judged(DISTILL + "Qwen-1.5B", "H100", engine=asked)
+    assert found.message == "a context of 200000 tokens is asked for, and the model's own is 131072"
+    assert offers(found) == [("engine.maxModelLen", "131072")]
+    allowed = {**asked, "env": [{"name": "VLLM_ALLOW_LONG_MAX_MODEL_LEN", "value": "1"}]}
+    assert judged(DISTILL + "Qwen-1.5B", "H100", engine=allowed).fits == "True"
+    overridden = judged(DISTILL + "Qwen-1.5B", "H100", engine={**asked, "extraArgs": ["--hf-overrides", "{}"]})
+    assert overridden.fits == "Unknown"
+
+
+def test_more_ranks_than_gpus_and_a_step_smaller_than_its_requests_are_refused() -> None:
+    found = judged(DISTILL + "Qwen-1.5B", "H100", resources={"parallelism": {"tensor": 2}},
+                   engine={"maxNumSeqs": 512, "maxNumBatchedTokens": 256})
+    assert reasons(found) == ["NotEnoughDevices", "InvalidArgument"]
+    assert offers(found) == [("resources.gpu.count", "2"), ("engine.maxNumSeqs", "256")]
+
+
+def test_ranks_of_a_number_of_its_own_are_changed_within_the_gpus_of_the_pod() -> None:
+    found = judged(DISTILL + "Qwen-32B", "H100", resources={"gpu": {"count": 3}, "parallelism": {"tensor": 3}})
+    assert offers(found) == [("resources.parallelism.tensor", "2")]
+
+
+def test_one_problem_of_division_is_said_alone() -> None:
+    found = judged(DISTILL + "Qwen-32B", resources={"gpu": {"count": 16}})
+    assert found.message.startswith("40 attention heads cannot be divided by 16")
+
+
+# Memory
+
+def test_a_cache_of_fixed_size_must_hold_a_request_and_leave_room() -> None:
+    small = judged(DISTILL + "Qwen-7B", "A10G", engine={"maxModelLen": 8192, "kvCacheMemory": "64Mi"})
+    assert small.message == ("one request of 8192 tokens takes 448 MiB of KV cache, and kvCacheMemory is 64; "
+                             "at most 1,152 tokens fit")
+    assert offers(small)[:2] == [("engine.maxModelLen", "1152"), ("engine.kvCacheMemory", "448Mi")]
+    large = judged(DISTILL + "Qwen-7B", "A10G", engine={"maxModelLen": 8192, "kvCacheMemory": "12Gi"})
+    assert large.message == ("needs 28.7 GiB, has 22.1: weights 14.3, KV cache 12.0, overhead 2.5; "
+                             "kvCacheMemory can be 5463 MiB")
+    assert offers(large)[0] == ("engine.kvCacheMemory", "448Mi")
+
+
+def test_half_the_cache_is_offered_where_the_gpu_computes_in_8_bits() -> None:
+    found = judged(DISTILL + "Llama-8B", "L4", engine={"maxModelLen": 30000})
+    assert ("engine.kvCacheDtype", "FP8") in offers(found)
+    assert ("engine.kvCacheDtype", "FP8") not in offers(
+        judged(DISTILL + "Llama-8B", "L4", engine={"maxModelLen": 30000, "kvCacheDtype": "FP8E4M3",
+                                                  "memoryUtilizationPercent": 84}))
+
+
+def test_within_the_measured_error_it_is_admitted_with_a_warning() -> None:
+    found = judged(DISTILL + "Llama-8B", "A10G", engine={"maxModelLen": 21504})
+    assert found.fits == "True"
+    assert found.warnings == ("this is closer than the sum is sure of: the engine may still find too little memory",)
+
+
+def test_without_a_gpu_the_sum_is_told_and_nothing_is_decided() -> None:
+    found = judged(DISTILL + "Llama-8B", engine={"kvCacheMemory": "8Gi", "maxModelLen": 8192})
+    assert (found.fits, found.message) == ("Unknown", "the GPU is not known")
+    assert found.case.sizing
+    assert found.case.sizing.tokens == 65536
+
+
+def test_without_a_gpu_a_cache_that_is_too_small_is_refused_all_the_same() -> None:
+    found = judged(DISTILL + "Llama-8B", engine={"kvCacheMemory": "1Gi", "maxModelLen": 131072})
+    assert reasons(found) == ["DoesNotFit"]
+    assert offers(found) == [("engine.maxModelLen", "8176"), ("engine.kvCacheMemory", "16384Mi")]
+
+
+def test_on_cpu_the_cache_is_what_counts() -> None:
+    found = judged(DISTILL + "Qwen-1.5B", "T4", engine={"device": "CPU", "maxModelLen": 8192})
+    assert (found.fits, found.message) == ("True", "no limit of memory is set; the KV cache holds 37,376 tokens")
+    limited = judged(DISTILL + "Qwen-1.5B", engine={"device": "CPU", "maxModelLen": 8192}, resources={"memory": "16Gi"})
+    assert limited.message.startswith("needs 7.3 GiB, has 16.0: weights 3.3, KV cache 4.0, overhead 0.0")
+
+
+def test_what_moves_memory_elsewhere_is_not_judged() -> None:
+    found = judged(DISTILL + "Llama-8B", "T4", engine={"extraArgs": ["--cpu-offload-gb=8"], "dtype": "Float16"})
+    assert found.message == "--cpu-offload-gb is not part of the sum"
+
+
+# What is not known
+
+def test_an_unknown_architecture_is_unknown_unless_its_files_alone_are_too_large() -> None:
+    fitting = judged(V4, "B200")
+    assert (fitting.fits, fitting.message) == ("Unknown", "no formula for this architecture: DeepseekV4ForCausalLM")
+    refused = judged(V4, "H100")
+    assert refused.message == "the weights alone are 148.7 GiB, and 1 x 79.2 GiB is all there is"
+    assert refused.fixes == ()
+
+
+def test_no_config_and_a_damaged_one_are_unknown() -> None:
+    assert "config.json is not known" in judged("hf://somebody/model", "A10G").message
+    damaged = of(llama(vocab_size=None))
+    assert (damaged.fits, damaged.message) == ("Unknown", "config.json has no vocab_size")
+    assert of(llama(vocab_size=None), engine={"quantization": "AWQ"}).fits == "False"
+
+
+# Defaults and arguments
+
+@pytest.mark.parametrize(("gpu", "sequences", "tokens"), [
+    ("A10G", 256, 2048), ("A100-80GB", 256, 2048), ("H100", 1024, 8192), ("B200", 1024, 16384), (None, 256, 2048),
+])
+def test_requests_and_tokens_of_a_step_are_the_engines_defaults_for_the_gpu(
+    gpu: str | None, sequences: int, tokens: int,
+) -> None:
+    plan = judged(R1, gpu).case.plan
+    assert plan
+    assert (plan.setup.sequences, plan.setup.batched_tokens) == (sequences, tokens)
+
+
+def test_a_default_step_has_no_more_tokens_than_all_requests_together() -> None:
+    plan = judged(R1, "H100", engine={"maxModelLen": 512, "maxNumSeqs": 4}).case.plan
+    assert plan
+    assert plan.setup.batched_tokens == 2048
+
+
+@pytest.mark.parametrize(("arguments", "block", "draft"), [
+    ([], 16, False), (["--block-size", "64"], 64, False), (["--block_size=128"], 128, False),
+    (["--block-size", "--other"], 16, False), (["--block-size", "0"], 16, False), (["--block-size"], 16, False),
+    (["--speculative-config", '{"method": "mtp"}'], 16, True), (["--speculative-config={}"], 16, False),
+])
+def test_extra_arguments_that_change_the_sum_are_read(arguments: list[str], block: int, draft: bool) -> None:
+    plan = judged(R1, "H200", engine={"extraArgs": arguments}, resources={"gpu": {"count": 8}}).case.plan
+    assert plan
+    assert (plan.setup.block_tokens, plan.setup.draft) == (block, draft)
+
+
+def test_longrope_is_left_out_unless_a_longer_context_is_asked_for() -> None:
+    raw = llama(original_max_position_embeddings=1024, rope_scaling={"type": "longrope"})
+    assert of(raw).case.context == 1024
+    assert of(raw, engine={"maxModelLen": 4096}).fits == "True"
+    assert of(llama(rope_scaling={"type": "longrope"})).case.context == 4096
+
+
+# Fixes
+
+def test_fixes_are_applied_as_a_user_would_and_refused_as_the_resource_would() -> None:
+    edited = fits.edited(serve(R1), [
+        Fix("spec.engine.maxModelLen", "4096", ""), Fix("spec.engine.kvCacheMemory", "64Mi", ""),
+        Fix("spec.scheduling.nodeSelector", json.dumps({"a": "b"}), "")])
+    assert edited.spec.engine.max_model_len == 4096
+    assert edited.spec.engine.kv_cache_memory == "64Mi"
+    assert fits.product(edited) is None
+    with pytest.raises(InvalidSpec):
+        fits.edited(serve(R1), [Fix("spec.engine.maxModelLen", "many", "")])
+
+
+def test_a_fix_that_the_resource_does_not_take_is_not_offered() -> None:
+    case = fits.case_of(serve(R1), known(R1, "H200"))
+    assert not memory.works(case, Fix("spec.engine.maxModelLen", "many", ""))
+
+
+def test_a_contradiction_is_no_verdict() -> None:
+    spec = {"resources": {"gpu": {"count": 3}, "parallelism": {"pipeline": 2}}}
+    with pytest.raises(InvalidSpec, match="no multiple"):
+        judged(R1, "H200", **spec)
+
+
+def test_a_gpu_of_which_only_the_memory_is_known_is_judged_by_that() -> None:
+    some = replace(known(DISTILL + "Llama-8B", None), gpu=catalog.Gpu("some card", 22 * GIB))
+    found = fits.judge(serve(DISTILL + "Llama-8B", engine={"maxModelLen": 8192, "kvCacheDtype": "FP8"}), some)
+    assert found.fits == "True"
+    assert isinstance(found.case.serve, api.DeepSeekServe)
+    assert config("DeepSeek-R1")["hidden_size"] == 7168
