@@ -3,7 +3,7 @@
 from collections import UserDict
 
 from deepseekserve import settings
-from deepseekserve.__main__ import VARIABLES
+from deepseekserve.operate import VARIABLES
 
 
 class Asked(UserDict[str, str]):

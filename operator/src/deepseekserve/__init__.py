@@ -11,5 +11,12 @@ The data flow, top to bottom:
                 apply      missing ones created, changed ones applied, strangers left alone (apply)
                 status     everything above -> one write, or none (status)
 
+Beside that, what is known before anything runs:
+
+    catalog     models, GPUs and quantizations, with the origin of their figures
+    sizing      config.json and a setup -> bytes of weights, KV cache and the rest
+    fits        a resource, its model and its GPU -> it fits, it cannot work, or nobody can say (with fixes)
+    plan        files -> verdicts on a terminal (`deepseekserve plan`; `operate` is the other program, the operator)
+
 Inside each engine pod runs `deepseekserve.agent`: it starts the engine, reads its log, answers the probes.
 """

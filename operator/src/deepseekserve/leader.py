@@ -1,6 +1,6 @@
 """Turns a Lease into leadership: one process at a time works, the others stand by, and a lost lease ends its process.
 
-`__main__` acquires before anything is watched, keeps it beside the flow, and releases it at the end.
+`operate` acquires before anything is watched, keeps it beside the flow, and releases it at the end.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Turns log records into one line of key=value pairs each: a constant message, then its fields.
 
-Beside the flow: every module logs through the standard library with `extra=fields(...)`; `__main__` sets it up.
+Beside the flow: every module logs through the standard library with `extra=fields(...)`; `operate` sets it up.
 """
 
 import asyncio

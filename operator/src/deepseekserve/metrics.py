@@ -1,6 +1,6 @@
 """Turns what the operator does into Prometheus metrics: all collectors and their help texts.
 
-Beside the flow: reconcile, workqueue, kube and leader count here, the HTTP server of `__main__` shows the registry.
+Beside the flow: reconcile, workqueue, kube and leader count here, the HTTP server of `operate` shows the registry.
 """
 
 from collections.abc import Callable, Iterable, Mapping

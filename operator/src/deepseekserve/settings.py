@@ -1,6 +1,6 @@
 """Turns the operator's environment into frozen Settings, or a typed error that names the variable.
 
-Pure; read once by `__main__` and handed down. Every variable is set by the Helm chart.
+Pure; read once by `operate` and handed down. Every variable is set by the Helm chart.
 """
 
 import re

@@ -23,6 +23,7 @@ class Known:
     origin: str = ""                   # of the config
     weights_bytes: int | None = None   # of all files together
     gpu: Gpu | None = None
+    gpu_name: str = ""                 # where that name is all that is known of it
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Pure; the last step of fits.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from deepseekserve import catalog
+from deepseekserve import catalog, sizing
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import Finding, Fix
@@ -18,6 +18,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     formats.capability, formats.quantization, formats.dtype, formats.cache_dtype, division.devices, division.batch,
     division.heads, division.context, memory.memory,
 )
+_SAME_PERCENT = 2                      # headers of files, and what a format leaves out
 _FOR_ANOTHER_GPU = (Reason.DOES_NOT_FIT, Reason.QUANTIZATION_UNSUPPORTED)
 
 
@@ -71,7 +72,8 @@ def _missing(case: Case) -> Iterator[str]:
     if case.plan is None:
         yield case.problem
     if case.on_gpu and case.known.gpu is None:
-        yield "the GPU is not known"
+        name = case.known.gpu_name
+        yield f"the GPU {name} is not in the catalogue, and its memory not known" if name else "the GPU is not known"
     if flags := memory.uncounted(case):
         yield f"{' and '.join(flags)} is not part of the sum"
     method = case.method or case.flag
@@ -80,6 +82,11 @@ def _missing(case: Case) -> Iterator[str]:
 
 
 def _warnings(case: Case) -> Iterator[str]:
+    if case.plan and (files := case.known.weights_bytes):
+        form = case.plan.form if case.method else None
+        expected = sizing.checkpoint_bytes(case.plan.shape, form)
+        if abs(files - expected) * 100 > expected * _SAME_PERCENT:
+            yield f"the weight files are {files:,} bytes, and the formulas make them {expected:,}"
     if case.plan and case.plan.form and case.plan.form.only and not case.plan.shape.visits:
         yield f"{case.plan.form.method} quantizes experts only, and this model has none: nothing becomes smaller"
 

@@ -1,0 +1,94 @@
+"""Turns files, patterns and standard input into resources, each with the place it comes from.
+
+Documents of other kinds are passed over, and so are files with nothing else, as a folder of manifests has many. When no
+file has a resource, that is a problem like a resource that the API server would refuse.
+"""
+
+import glob
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from deepseekserve import api, names, render
+from deepseekserve.api import InvalidSpec
+
+STANDARD_INPUT = "-"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One resource, or `problem`: why there is none."""
+
+    place: str
+    name: str = ""
+    serve: api.DeepSeekServe | None = None
+    problem: str = ""
+
+
+def read(files: Sequence[str]) -> Iterator[Found]:
+    """All resources of all files, in their order."""
+    found = [one for name in files for match in _matches(name) for one in _file(match)]
+    yield from found or [Found(" ".join(files), problem=f"no {names.KIND} in it")]
+
+
+def _matches(name: str) -> list[str]:
+    return [name] if name == STANDARD_INPUT else sorted(glob.glob(name, recursive=True)) or [name]
+
+
+def _file(name: str) -> Iterator[Found]:
+    place = "standard input" if name == STANDARD_INPUT else name
+    try:
+        text = sys.stdin.read() if name == STANDARD_INPUT else Path(name).read_text(encoding="utf-8")
+        documents = [item for document in yaml.load_all(text, _LOADER) for item in _items(document)]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        yield Found(place, problem=_one_line(error))
+        return
+    yield from (_resource(place, document) for document in documents if document.get("kind") == names.KIND)
+
+
+def _items(document: object) -> list[Mapping[str, Any]]:
+    """A document, or what a List holds."""
+    if not isinstance(document, Mapping):
+        return []
+    items = document.get("items")
+    is_list = document.get("kind") == "List" and isinstance(items, list)
+    return [item for item in items or () if isinstance(item, Mapping)] if is_list else [document]
+
+
+def _resource(place: str, raw: Mapping[str, Any]) -> Found:
+    """What the API server would make of it, with the parts of metadata that only the server knows."""
+    metadata = raw.get("metadata")
+    given = dict(metadata) if isinstance(metadata, Mapping) else {}
+    name = str(given.get("name") or "")
+    if raw.get("apiVersion") != names.API_VERSION:
+        return Found(place, name, problem=f"apiVersion is {raw.get('apiVersion')!r}: write {names.API_VERSION}")
+    if not name:
+        return Found(place, problem="metadata.name is missing")
+    if strange := next(_unknown(raw.get("spec"), api.Spec, "spec"), None):
+        return Found(place, name, problem=f"{strange} is no field of the resource")
+    try:
+        serve = api.parse({**raw, "metadata": {"namespace": "default", "uid": "none", **given}})
+        render.check(serve)
+    except InvalidSpec as error:
+        return Found(place, name, problem=str(error))
+    return Found(place, name, serve)
+
+
+def _unknown(raw: object, group: type[BaseModel], path: str) -> Iterator[str]:
+    """Fields that the resource does not have, which kubectl refuses and the operator would never see."""
+    fields = {field.alias or name: field.annotation for name, field in group.model_fields.items()}
+    for key, value in raw.items() if isinstance(raw, Mapping) else ():
+        if key not in fields:
+            yield f"{path}.{key}"
+        elif isinstance(part := fields[key], type) and issubclass(part, BaseModel):
+            yield from _unknown(value, part, f"{path}.{key}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

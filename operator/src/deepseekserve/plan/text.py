@@ -1,0 +1,68 @@
+"""Turns a plan of `report` into a page for a terminal: the verdict, the terms as table and bar, what to do, arguments.
+
+Pure.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+GIB = 1 << 30
+BAR_CHARACTERS = 60
+_WORDS = {"True": "fits", "False": "REFUSED", "Unknown": "unknown"}
+_TERMS = (("weights", "weightsBytes", "#"), ("activations", "activationsBytes", "+"), ("graphs", "graphsBytes", "+"),
+          ("other", "otherBytes", "+"), ("KV cache", "kvCacheBytesPerRequest", "="))
+
+
+def page(plan: Mapping[str, Any]) -> str:
+    """One plan."""
+    return "\n".join(_lines(plan)) + "\n"
+
+
+def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    head = f"{plan['file']}: {plan['name']}".rstrip(": ")
+    if "error" in plan:
+        yield f"{head}: BAD INPUT"
+        yield f"  {plan['error']}"
+        return
+    yield f"{head}: {_WORDS[plan['fits']]}"
+    yield f"  {plan['message']}"
+    yield from _sizing(plan["sizing"])
+    for title, key in (("to do", "fixes"), ("warning", "warnings"), ("not known", "missing")):
+        for item in plan[key] if plan[key] != [plan["message"]] else ():
+            said = item if isinstance(item, str) else f"{item['field']}: {item['value']}   ({item['why']})"
+            yield f"  {title + ':':12}{said}"
+    yield f"  {'model:':12}{plan['model']['source']}; config.json from {plan['model'].get('config', 'nowhere')}"
+    if gpu := plan["gpu"]:
+        yield f"  {'GPU:':12}{gpu['product']}, {_gib(gpu['memoryBytes'])} GiB as CUDA reports it"
+    yield f"  {'arguments:':12}{shlex.join(plan['arguments'])}"
+
+
+def _sizing(sizing: Mapping[str, Any]) -> Iterator[str]:
+    if not sizing:
+        return
+    whole = max(sizing["neededBytes"], sizing.get("budgetBytes", 0))
+    bar = ""
+    yield ""
+    for title, key, mark in _TERMS:
+        length = round(sizing[key] / whole * BAR_CHARACTERS)
+        at = f"  {sizing['maxModelLen']:,} tokens" if mark == "=" else ""
+        yield f"  {title:12}{_gib(sizing[key]):>8} GiB{at}"
+        bar += mark * length
+    yield f"  {'needed':12}{_gib(sizing['neededBytes']):>8} GiB on each of {_ranks(sizing)}"
+    if "budgetBytes" in sizing:
+        yield f"  {'there are':12}{_gib(sizing['budgetBytes']):>8} GiB"
+        edge = round(sizing["budgetBytes"] / whole * BAR_CHARACTERS)
+        yield f"  [{bar[:edge].ljust(edge, '.')}]{bar[edge:]}"
+    if "kvCacheTokens" in sizing:
+        yield f"  {'KV tokens':12}{sizing['kvCacheTokens']:>8,}"
+    yield ""
+
+
+def _ranks(sizing: Mapping[str, Any]) -> str:
+    count = sizing["tensorParallelSize"] * sizing["pipelineParallelSize"]
+    return "1 device" if count == 1 else f"{count} devices"
+
+
+def _gib(number: int) -> str:
+    return f"{number / GIB:.2f}"
