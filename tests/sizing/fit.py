@@ -1,7 +1,8 @@
 """Turns what logs say was used into the constants of sizing.working, and into the error of one that was not looked at.
 
-Three numbers are fitted: copies of the logits, and what is not torch's, before and since the engine counts all that is
-missing from the GPU's free memory (0.21); the product has the latter. They are those with the least sum of errors.
+Three numbers are fitted, those with the least sum of errors: copies of the logits in engines whose sampler sorts them
+(before 0.17), and what is not torch's, before and since the engine counts all that is missing from the GPU's free
+memory (0.21). The product has the last; of the logits it has what the sampler's code holds today.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ OTHER_MIB = range(0, 1500, 100)
 class Constants(NamedTuple):
     """What is fitted."""
 
-    copies: int
+    sorting_copies: int
     other_mib_before: int
     other_mib: int
 
@@ -35,7 +36,8 @@ def error_percent(report: Report, constants: Constants) -> float:
     assert used
     assert total
     other = constants.other_mib if report.counts_graphs else constants.other_mib_before
-    return (_predicted(report, constants.copies) + other / 1024 - used) / total * 100
+    copies = constants.sorting_copies if report.sorts_logits else working.LOGITS_COPIES
+    return (_predicted(report, copies) + other / 1024 - used) / total * 100
 
 
 def fit(among: Sequence[Report]) -> Constants:

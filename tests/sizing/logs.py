@@ -24,6 +24,7 @@ TINY = {                               # of the CPU logs; images/engine-cpu/make
 # Logs that do not state the card's memory, but whose repository names the card.
 CARDS = {"042": "H200", "045": "H100", "047": "RTX-A5000", "053": "A100-80GB", "061": "H100", "063": "RTX 4090"}
 GRAPHS_COUNT_SINCE = 21           # before, graphs were captured beside the share of memory, not within it
+SORTED_BEFORE = 17                     # the sampler sorted all logits, which takes more memory
 LARGER_SHARE_SINCE = 20                # 0.92 instead of 0.9, where the log does not say
 CHUNKED_SINCE = 8                      # before, a whole prompt was one batch, however long
 
@@ -58,6 +59,11 @@ class Report:
     def counts_graphs(self) -> bool:
         """Whether this release takes its graphs out of the share."""
         return _minor(self.version) >= GRAPHS_COUNT_SINCE
+
+    @property
+    def sorts_logits(self) -> bool:
+        """Whether this release's sampler sorts."""
+        return _minor(self.version) < SORTED_BEFORE
 
     @property
     def used(self) -> float | None:

@@ -38,8 +38,8 @@ def test_with_its_fixes_the_guide_works() -> None:
     found = mended(DISTILL + "Qwen-1.5B", "Tesla-T4", **GUIDE)
     assert found.fits == "True"
     assert found.warnings == ()
-    assert found.message == ("needs 6.7 GiB, has 13.1: weights 3.3, KV cache 0.9 at 32768 tokens, overhead 2.5; "
-                             "the KV cache holds 273,664 tokens")
+    assert found.message == ("needs 6.2 GiB, has 13.1: weights 3.3, KV cache 0.9 at 32768 tokens, overhead 2.0; "
+                             "the KV cache holds 289,952 tokens")
 
 
 def test_bfloat16_that_is_asked_for_is_refused_where_there_is_none() -> None:
@@ -66,12 +66,12 @@ def test_a_gpu_that_the_engine_has_left_behind_is_refused_for_its_capability() -
 def test_a_context_that_does_not_fit_is_refused_with_the_largest_and_admitted_at_it() -> None:
     source, spec = DISTILL + "Llama-8B", {"engine": {"maxModelLen": 131072}}
     found = judged(source, "A10G", **spec)
-    assert found.message == ("needs 33.3 GiB, has 19.9: weights 15.0, KV cache 16.0 at 131072 tokens, overhead 2.4; "
-                             "at most 20,496 tokens fit")
+    assert found.message == ("needs 33.0 GiB, has 19.9: weights 15.0, KV cache 16.0 at 131072 tokens, overhead 2.0; "
+                             "at most 23,504 tokens fit")
     assert offers(found) == [
-        ("engine.maxModelLen", "20496"), ("resources.gpu.count", "2"),
+        ("engine.maxModelLen", "23504"), ("resources.gpu.count", "2"),
         ("scheduling.nodeSelector", '{"nvidia.com/gpu.product": "NVIDIA-A100-PCIE-40GB"}')]
-    assert judged(source, "A10G", engine={"maxModelLen": 20496}).fits == "True"
+    assert judged(source, "A10G", engine={"maxModelLen": 23504}).fits == "True"
 
 
 def test_r1_fits_eight_h200_and_not_eight_a100_of_40_gb() -> None:
@@ -244,8 +244,8 @@ def test_a_cache_of_fixed_size_must_hold_a_request_and_leave_room() -> None:
                              "at most 1,152 tokens fit")
     assert offers(small)[:2] == [("engine.maxModelLen", "1152"), ("engine.kvCacheMemory", "448Mi")]
     large = judged(DISTILL + "Qwen-7B", "A10G", engine={"maxModelLen": 8192, "kvCacheMemory": "12Gi"})
-    assert large.message == ("needs 28.7 GiB, has 22.1: weights 14.3, KV cache 12.0, overhead 2.5; "
-                             "kvCacheMemory can be 5463 MiB")
+    assert large.message == ("needs 28.3 GiB, has 22.1: weights 14.3, KV cache 12.0, overhead 2.0; "
+                             "kvCacheMemory can be 5909 MiB")
     assert offers(large)[0] == ("engine.kvCacheMemory", "448Mi")
 
 
@@ -258,7 +258,7 @@ def test_half_the_cache_is_offered_where_the_gpu_computes_in_8_bits() -> None:
 
 
 def test_within_the_measured_error_it_is_admitted_with_a_warning() -> None:
-    found = judged(DISTILL + "Llama-8B", "A10G", engine={"maxModelLen": 21504})
+    found = judged(DISTILL + "Llama-8B", "A10G", engine={"maxModelLen": 24576})
     assert found.fits == "True"
     assert found.warnings == ("this is closer than the sum is sure of: the engine may still find too little memory",)
 

@@ -254,7 +254,7 @@ def test_a_page_without_a_sum_says_so(file: Any, folder: Any, capsys: pytest.Cap
 
 @pytest.mark.parametrize(("source", "spec", "options", "parts"), [
     ("hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", {"engine": {"maxModelLen": 4096}}, ["--gpu", "A10G"],
-     ["23,684,186,112 x 90 % =", "151,936 x 1,536 x 2", "256 requests x 151,936 x 4 x 7", "(2 x 256 x 2) in each of 28",
+     ["23,684,186,112 x 90 % =", "151,936 x 1,536 x 2", "256 requests x 151,936 x 4 x 4", "(2 x 256 x 2) in each of 28",
       "embedding, and as much for the head"]),
     ("hf://Qwen/Qwen2.5-1.5B-Instruct", {"engine": {"enforceEager": True, "kvCacheMemory": "1Gi"}}, ["--gpu", "A10G"],
      ["the KV cache has a size of its own", "none: enforceEager = 0", "which is the head too"]),

@@ -171,7 +171,7 @@ def test_no_memory_holds_no_token() -> None:
 def test_activations_are_the_larger_of_a_full_batch_and_of_all_requests_logits() -> None:
     tiny = read_shape(llama())
     assert activation_bytes(tiny, Setup(batched_tokens=4096, sequences=1)) == 4096 * (2 * 512 + 3 * 1024) * 2
-    assert activation_bytes(tiny, Setup(batched_tokens=1024, sequences=1024)) == 1024 * 1024 * 4 * 7
+    assert activation_bytes(tiny, Setup(batched_tokens=1024, sequences=1024)) == 1024 * 1024 * 4 * 4
 
 
 def test_experts_widen_a_batch_by_each_expert_that_a_token_visits() -> None:

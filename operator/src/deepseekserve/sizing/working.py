@@ -1,6 +1,6 @@
 """Turns a Shape into what an engine takes besides weights and cache: activations, graphs, what is not torch's.
 
-Pure. The first two follow vLLM's profiling run; the four constants are fitted on real logs (docs/sizing.md says how).
+Pure. The first two follow vLLM's profiling run; what the constants come from is in docs/sizing.md.
 """
 
 from deepseekserve.sizing.setup import Setup
@@ -8,7 +8,7 @@ from deepseekserve.sizing.shape import Shape, divided
 from deepseekserve.sizing.weights import FLOAT_BYTES, stages
 
 MIB = 1 << 20
-LOGITS_COPIES = 7                  # of the logits in 32 bits, while the sampler warms up
+LOGITS_COPIES = 4                  # of the logits in 32 bits: in 16, in 32, probabilities, noise (v1/sample)
 GRAPH_BYTES = 200 * 1024           # of one captured graph, per layer: within what logs since 0.17 say
 OTHER_BYTES = 1000 * MIB           # CUDA's modules, workspaces of libraries, memory that torch holds unused
 RANKS_BYTES = 600 * MIB            # NCCL's buffers, where there are several ranks: as one log of four ranks states
