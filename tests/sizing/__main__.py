@@ -16,9 +16,6 @@ from tests.sizing.logs import GIB, Report, reports, unsized
 
 PAGE = Path(__file__).parents[2] / "docs" / "sizing.md"
 BEGIN, END = "<!-- Made by `make sizing`; do not edit. -->\n", "<!-- End of what `make sizing` makes. -->"
-WHY_WEIGHTS = {
-    "026": "quantized while it loads, by a method that left the engine's tree in 0.32",
-}
 
 
 def tokens_error(report: Report) -> float | None:
@@ -62,7 +59,6 @@ def _sizes() -> Iterator[str]:
             f"{weights(report):.4f}" if report.weights else "", _percent(weights_error(report)),
             f"{report.tokens:,}" if report.tokens else "", tokens, _percent(kv_error))
     yield ""
-    yield f"Exceptions: {'; '.join(f'{name}: {why}' for name, why in WHY_WEIGHTS.items())}."
     yield f"Not sized, as their architecture is in no formula: {', '.join(unsized())}."
 
 

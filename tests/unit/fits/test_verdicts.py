@@ -204,6 +204,14 @@ def test_a_cache_of_8_bits_needs_a_gpu_that_has_code_for_it() -> None:
     found = judged(DISTILL + "Qwen-1.5B", "T4", engine={"kvCacheDtype": "FP8", "maxModelLen": 4096})
     assert reasons(found) == ["QuantizationUnsupported"]
     assert offers(found)[0] == ("engine.kvCacheDtype", "Auto")
+    latent = judged(R1, "A100-80GB", engine={"kvCacheDtype": "FP8"}, resources={"gpu": {"count": 16}})
+    assert "a KV cache in FP8 needs 8.9" in latent.message
+
+
+def test_sparse_attention_needs_a_hopper() -> None:
+    found = judged("hf://deepseek-ai/DeepSeek-V3.2", "A100-80GB", resources={"gpu": {"count": 16}})
+    assert "has compute capability 8.0, and vLLM 0.32.0 needs 9.0 for sparse attention" in found.message
+    assert offers(found)[0][0] == "scheduling.nodeSelector"
 
 
 # Numbers

@@ -123,6 +123,12 @@ def test_part_of_a_head_may_be_rotated() -> None:
     assert read_shape(llama(partial_rotary_factor="half")).rope_elements == 4096 * 64
 
 
+def test_a_table_of_rotations_is_stretched_with_the_context_and_gemma_3_has_two() -> None:
+    assert read_shape(llama(rope_scaling={"type": "linear", "factor": 8.0})).rope_elements == 8 * 4096 * 64
+    assert read_shape(llama(rope_scaling={"type": "yarn", "factor": 8.0})).rope_elements == 4096 * 64
+    assert read_shape(gemma3()).rope_elements == (8 + 1) * 131072 * 256
+
+
 def test_experts_stand_in_the_layers_that_have_them() -> None:
     raw = llama(num_experts=8, moe_intermediate_size=256, mlp_only_layers=[1], num_experts_per_tok=2)
     names = [{m.name for m in layer.matrices} for layer in read_shape(raw).layers]

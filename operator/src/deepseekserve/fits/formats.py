@@ -12,7 +12,9 @@ from deepseekserve.fits import asked
 from deepseekserve.fits.case import Case
 
 LEAST_CAPABILITY = 75                  # torch 2.13 and CUDA 13 have left Volta (7.0) behind
+_SPARSE_CAPABILITY = 90                # the backends of v1/attention/backends/mla with is_sparse
 _FP8_CACHE_CAPABILITY = 80             # below, only Triton's backend is left, and it has none (triton_attn.py)
+_FP8_LATENT_CAPABILITY = 89            # the same of MLA, below 9.0 (triton_mla.py)
 _BFLOAT16_CAPABILITY = 80
 _ANYTHING = 1000
 _QUANTIZATION = "spec.engine.quantization"
@@ -21,10 +23,12 @@ _DTYPE = "spec.engine.dtype"
 
 def capability(case: Case) -> Iterator[Finding]:
     """A GPU that the engine has no code for."""
-    gpu = case.known.gpu
-    if gpu and capability_of(case) < LEAST_CAPABILITY and not asked.is_older(case.serve):
+    gpu, sparse = case.known.gpu, _is_sparse(case)
+    least, what = (_SPARSE_CAPABILITY, " for sparse attention") if sparse else (LEAST_CAPABILITY, "")
+    if gpu and capability_of(case) < least and not asked.is_older(case.serve):
         yield Finding(Reason.DOES_NOT_FIT, (
-            f"{gpu.product} has compute capability {gpu.capability_text}, and vLLM {catalog.ENGINE} needs 7.5"))
+            f"{gpu.product} has compute capability {gpu.capability_text}, and vLLM {catalog.ENGINE} needs "
+            f"{catalog.capability_text(least)}{what}"))
 
 
 def quantization(case: Case) -> Iterator[Finding]:
@@ -61,11 +65,12 @@ def dtype(case: Case) -> Iterator[Finding]:
 
 def cache_dtype(case: Case) -> Iterator[Finding]:
     """A KV cache of 8 bits on a GPU that has no code for it."""
-    gpu, said = case.known.gpu, case.serve.spec.engine.kv_cache_dtype
-    if gpu and said.startswith("FP8") and capability_of(case) < _FP8_CACHE_CAPABILITY:
+    gpu, least = case.known.gpu, _cache_capability(case)
+    if gpu and capability_of(case) < least:
         yield Finding(
-            Reason.QUANTIZATION_UNSUPPORTED,
-            f"{gpu.product} has compute capability {gpu.capability_text}, and a KV cache in FP8 needs 8.0",
+            Reason.QUANTIZATION_UNSUPPORTED, (
+                f"{gpu.product} has compute capability {gpu.capability_text}, and a KV cache in FP8 needs "
+                f"{catalog.capability_text(least)}"),
             fixes=(Fix("spec.engine.kvCacheDtype", "Auto", "the cache is kept in what the model computes in"),))
 
 
@@ -86,7 +91,20 @@ def needed_capability(case: Case) -> int:
     method, engine = _method(case), case.serve.spec.engine
     return max(LEAST_CAPABILITY, method.least_capability if method else 0,
                _BFLOAT16_CAPABILITY if engine.dtype == "BFloat16" else 0,
-               _FP8_CACHE_CAPABILITY if engine.kv_cache_dtype.startswith("FP8") else 0)
+               _SPARSE_CAPABILITY if _is_sparse(case) else 0, _cache_capability(case))
+
+
+def _cache_capability(case: Case) -> int:
+    """The least that has code for the KV cache's number format."""
+    if not case.serve.spec.engine.kv_cache_dtype.startswith("FP8"):
+        return 0
+    is_latent = case.plan is not None and case.plan.shape.layers[0].cached.shared
+    return _FP8_LATENT_CAPABILITY if is_latent else _FP8_CACHE_CAPABILITY
+
+
+def _is_sparse(case: Case) -> bool:
+    """Whether an indexer chooses the tokens that are looked at: V3.2."""
+    return case.plan is not None and case.plan.shape.layers[0].cached.extra > 0
 
 
 def capability_of(case: Case) -> int:

@@ -23,13 +23,14 @@ class Family:
     extra_positions: int | None = None  # a learned table of positions, with so many rows more than the context
     latent: bool = False               # multi-head latent attention
     pattern: int = 0                   # each pattern-th layer looks at all tokens, the others through the window
+    local_rotations: bool = False      # a second table of rotations, for the layers with a window
     text_config: bool = False          # the language model's fields stand in text_config
     defaults: Mapping[str, int] = field(default_factory=dict)      # of fields that config.json may leave out
 
 
 LLAMA = Family()
 GEMMA2 = Family(norms=4, tied=True, pattern=2)
-GEMMA3 = Family(norms=4, tied=True, head_norms=True, pattern=6)
+GEMMA3 = Family(norms=4, tied=True, head_norms=True, pattern=6, local_rotations=True)
 GEMMA3_TEXT = {                        # transformers' Gemma3TextConfig
     "vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
     "max_position_embeddings": 131072,

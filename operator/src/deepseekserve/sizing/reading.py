@@ -50,7 +50,7 @@ def _shape(fields: Fields, outer: Fields, family: Family) -> Shape:
         head_bias=family.head_bias,
         positions=0 if family.extra_positions is None else positions + family.extra_positions,
         final=hidden * (2 if family.norm_bias else 1),
-        rope_elements=0 if family.extra_positions is not None else positions * _rotated(fields, family),
+        rope_elements=_rotations(fields, family, positions),
         widest=0 if all(mixed) else _inner(fields),
         expert=_expert(fields) if any(mixed) else 0,
         visits=fields.number("num_experts_per_tok", default=1) if any(mixed) else 0,
@@ -194,11 +194,16 @@ def _kv_heads(fields: Fields, family: Family) -> int:
     return 1 if family.latent else fields.number("num_key_value_heads", "num_attention_heads")
 
 
-def _rotated(fields: Fields, family: Family) -> int:
+def _rotations(fields: Fields, family: Family, positions: int) -> int:
+    """Elements of the tables of rotations: a row for each position, stretched or not."""
+    if family.extra_positions is not None:
+        return 0
     if family.latent:
-        return fields.number("qk_rope_head_dim")
+        return positions * fields.number("qk_rope_head_dim")
     share = fields.raw.get("partial_rotary_factor")
-    return int(_head(fields) * share) if isinstance(share, float) else _head(fields)
+    rotated = int(_head(fields) * share) if isinstance(share, float) else _head(fields)
+    rows = _stretched(fields, positions) + (positions if family.local_rotations else 0)
+    return rows * rotated
 
 
 def _usual(fields: Fields, positions: int) -> int:
@@ -213,9 +218,13 @@ def _scaling(fields: Fields) -> tuple[object, object]:
 
 
 def _context(fields: Fields, positions: int) -> int:
+    is_stretched = "gemma3" in str(fields.raw.get("model_type"))       # in its max_position_embeddings already
+    return positions if is_stretched else _stretched(fields, positions)
+
+
+def _stretched(fields: Fields, positions: int) -> int:
     kind, factor = _scaling(fields)
-    scaled = kind not in _NOT_SCALED and "gemma3" not in str(fields.raw.get("model_type"))
-    return int(positions * factor) if scaled and isinstance(factor, int | float) else positions
+    return int(positions * factor) if kind not in _NOT_SCALED and isinstance(factor, int | float) else positions
 
 
 def _dtype(fields: Fields, outer: Fields) -> str:
