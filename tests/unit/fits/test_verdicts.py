@@ -149,7 +149,7 @@ def test_a_method_that_the_gpu_cannot_run_is_refused_with_one_that_can() -> None
     raw = llama(quantization_config={"quant_method": "modelopt", "quant_algo": "FP8"})
     found = of(raw, "T4", engine={"dtype": "Float16"})
     assert found.message == "modelopt needs compute capability 8.0, and Tesla-T4 has 7.5"
-    assert offers(found)[0] == ("scheduling.nodeSelector", '{"nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-4060"}')
+    assert offers(found)[0] == ("scheduling.nodeSelector", '{"nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-3060-Ti"}')
 
 
 @pytest.mark.parametrize(("gpu", "engine", "value"), [

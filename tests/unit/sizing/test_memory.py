@@ -96,15 +96,23 @@ def test_a_vision_tower_is_held_by_the_first_stage() -> None:
 
 
 @pytest.mark.parametrize(("name", "tensor", "says"), [
-    ("DeepSeek-R1-Distill-Qwen-32B", 3, ["40 attention heads", "8 KV heads", "an inner size of 27648"][:2]),
+    ("DeepSeek-R1-Distill-Qwen-32B", 3, ["40 attention heads", "8 KV heads"]),
     ("DeepSeek-R1-Distill-Qwen-32B", 4, []),
     ("DeepSeek-R1-Distill-Qwen-32B", 5, ["8 KV heads", "an inner size of 27648"]),
     ("DeepSeek-R1-Distill-Qwen-1.5B", 4, []),
     ("DeepSeek-R1", 8, []),
+    ("DeepSeek-R1-Distill-Qwen-14B", 8, []),
+    ("DeepSeek-R1-Distill-Qwen-14B-quantized.w4a16", 8, ["an inner size of 13824 in blocks of 128"]),
     ("DeepSeek-R1", 32, ["an inner size of 2048 in blocks of 128", "an inner size of 18432 in blocks of 128"]),
 ])
 def test_what_cannot_be_divided_is_named_with_its_number(name: str, tensor: int, says: list[str]) -> None:
-    assert list(indivisible(shape(name), read_format(config(name), None), tensor)) == says
+    assert list(indivisible(shape(name), read_format(config(name), None), Setup(tensor=tensor))) == says
+
+
+def test_experts_that_are_shared_by_their_number_need_not_be_divided() -> None:
+    mixed = read_shape(llama(num_experts=8, moe_intermediate_size=100))
+    assert list(indivisible(mixed, None, Setup(tensor=8))) == ["an inner size of 100"]
+    assert list(indivisible(mixed, None, Setup(tensor=8, whole_experts=True))) == []
 
 
 # Cache
@@ -118,6 +126,7 @@ def test_what_cannot_be_divided_is_named_with_its_number(name: str, tensor: int,
     ("DeepSeek-R1-Distill-Llama-8B", Setup(pipeline=2), 65536),
     ("DeepSeek-R1", Setup(tensor=8), 70272),
     ("DeepSeek-V3.2", Setup(tensor=8), 70272 + 61 * 132),
+    ("DeepSeek-R1", Setup(tensor=8, draft=True), 70272 + 1152),
     ("phi-2", Setup(), 327680),
 ])
 def test_a_token_takes_what_its_layers_keep(name: str, setup: Setup, bytes_: int) -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deepseekserve import catalog, sizing
 from deepseekserve.sizing import DamagedConfigError, NotSizedError, checkpoint_bytes, read_format, read_shape
@@ -134,3 +136,38 @@ def test_experts_stand_in_the_layers_that_have_them() -> None:
     names = [{m.name for m in layer.matrices} for layer in read_shape(raw).layers]
     assert ["mlp.gate" in found for found in names] == [True, False, True, True]
     assert sizing.read_shape(raw).visits == 2
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["rope_type", "factor", "quant_method", "bits", "group_size", "config_groups", "weights", "strategy",
+         "weight_block_size", "ignore", "hidden_size"]), inner, max_size=4), max_leaves=6)
+FIELDS = sorted({
+    *llama(), *gemma3(), *config("DeepSeek-V3.2"), *config("opt-125m"), "rope_parameters", "layer_types",
+    "sliding_window", "sliding_window_pattern", "num_experts", "mlp_only_layers", "partial_rotary_factor", "head_dim",
+} - {"architectures"})
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    architecture=st.sampled_from(["LlamaForCausalLM", "Gemma3ForConditionalGeneration", "DeepseekV32ForCausalLM",
+                                  "OPTForCausalLM", "Qwen2MoeForCausalLM"]),
+    damage=st.dictionaries(st.sampled_from(FIELDS), ANY, max_size=4),
+    method=st.sampled_from(["fp8", "awq", "gptq", "compressed-tensors", "modelopt", "bitsandbytes", "hqq"]),
+    described=st.dictionaries(st.sampled_from(
+        ["bits", "group_size", "weight_block_size", "config_groups", "ignore", "quant_algo", "load_in_4bit"]), ANY),
+)
+def test_no_config_does_more_harm_than_to_be_refused(
+    architecture: str, damage: dict[str, Any], method: str, described: dict[str, Any],
+) -> None:
+    raw = {**config("DeepSeek-V3.2"), **gemma3(), **llama(), **damage, "architectures": [architecture],
+           "quantization_config": {"quant_method": method, **described}}
+    try:
+        shape, form = read_shape(raw), read_format(raw, None)
+    except (DamagedConfigError, NotSizedError):
+        return
+    plan = sizing.Plan(shape, form, sizing.Setup(tensor=2, pipeline=3))
+    found = sizing.size(plan, sizing.Room(1 << 34), 4096)
+    assert min(found.weights, found.token, found.request, found.tokens, found.largest, found.overhead) >= 0
+    assert checkpoint_bytes(shape, form) > 0

@@ -4,6 +4,7 @@ Pure; checks of `verdict`.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from deepseekserve import sizing
 from deepseekserve.agent.reasons import Reason
@@ -36,11 +37,11 @@ def batch(case: Case) -> Iterator[Finding]:
 
 def heads(case: Case) -> Iterator[Finding]:
     """A model that so many ranks cannot share."""
-    tensor = case.plan.setup.tensor if case.plan else 1
-    if case.plan and (problems := sizing.indivisible(case.plan.shape, case.plan.form, tensor)):
+    plan = case.plan
+    if plan and (problems := sizing.indivisible(plan.shape, plan.form, plan.setup)):
         said = problems[0] if len(problems) == 1 else f"{', '.join(problems[:-1])} and {problems[-1]}"
-        yield Finding(Reason.TENSOR_PARALLEL_INDIVISIBLE, f"{said} cannot be divided by {tensor}",
-                      fixes=tuple(_nearest(case, case.plan)))
+        yield Finding(Reason.TENSOR_PARALLEL_INDIVISIBLE, f"{said} cannot be divided by {plan.setup.tensor}",
+                      fixes=tuple(_nearest(case, plan)))
 
 
 def context(case: Case) -> Iterator[Finding]:
@@ -67,6 +68,7 @@ def _nearest(case: Case, plan: sizing.Plan) -> Iterator[Fix]:
     tensor, pipeline = plan.setup.tensor, plan.setup.pipeline
     for order in (range(tensor - 1, 0, -1), range(tensor + 1, most // pipeline + 1)):
         edits = (Fix(field, str(number * pipeline if is_auto else number), f"{number} ranks share each layer")
-                 for number in order if not sizing.indivisible(plan.shape, plan.form, number))
+                 for number in order
+                 if not sizing.indivisible(plan.shape, plan.form, replace(plan.setup, tensor=number)))
         if fix := next((edit for edit in edits if case.room is None or memory.works(case, edit)), None):
             yield fix

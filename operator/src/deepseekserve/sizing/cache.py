@@ -75,4 +75,5 @@ def _largest_stage(shape: Shape, setup: Setup) -> Sequence[Layer]:
     counts = stages(len(shape.layers), setup.pipeline)
     most = counts.index(max(counts))
     first = sum(counts[:most])
-    return shape.layers[first:first + counts[most]] or shape.layers[:1]
+    layers = shape.layers[first:first + counts[most]] or shape.layers[:1]
+    return (*layers, shape.draft) if shape.draft and setup.draft else layers

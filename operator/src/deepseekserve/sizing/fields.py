@@ -10,6 +10,8 @@ from deepseekserve.sizing.shape import DamagedConfigError
 
 MOST = 1 << 40                         # what no size of a model reaches: a damaged file must not cost memory
 
+MOST_FACTOR = 10_000
+
 
 class Fields:
     """The fields of one config.json."""
@@ -36,6 +38,11 @@ class Fields:
         """A switch that may be missing or null."""
         value = self.raw.get(name)
         return default if value is None else bool(value)
+
+    @staticmethod
+    def factor(value: object) -> float:
+        """What a number is multiplied by; 1 for what cannot be one."""
+        return float(value) if isinstance(value, int | float) and 0 < value < MOST_FACTOR else 1
 
     def part(self, name: str) -> Mapping[str, Any]:
         """A map of fields, empty where there is none."""

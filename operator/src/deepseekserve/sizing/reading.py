@@ -43,7 +43,7 @@ def _shape(fields: Fields, outer: Fields, family: Family) -> Shape:
     return Shape(
         architecture=str(outer.items("architectures")[0]), model_type=str(outer.raw.get("model_type")),
         dtype=_dtype(fields, outer),
-        layers=tuple(_layer(fields, family, index) for index in range(count)),
+        layers=tuple(_layers(fields, family, mixed)),
         hidden=hidden, vocabulary=fields.number("vocab_size"), heads=heads, kv_heads=_kv_heads(fields, family),
         context=_context(fields, positions), usual=_usual(fields, positions),
         tied=outer.flag("tie_word_embeddings", default=family.tied),
@@ -57,6 +57,16 @@ def _shape(fields: Fields, outer: Fields, family: Family) -> Shape:
         draft=_draft(fields, family, count),
         tower=tuple(_tower(Fields(outer.part("vision_config")), hidden)) if family.text_config else (),
     )
+
+
+def _layers(fields: Fields, family: Family, mixed: list[bool]) -> Iterator[Layer]:
+    """One value for all layers that are alike: there are two kinds at most, and up to a hundred layers."""
+    kinds: dict[tuple[bool, int | None], Layer] = {}
+    for index, is_mixed in enumerate(mixed):
+        kind = (is_mixed, _window(fields, family, index))
+        if kind not in kinds:
+            kinds[kind] = _layer(fields, family, index)
+        yield kinds[kind]
 
 
 def _layer(fields: Fields, family: Family, index: int) -> Layer:
@@ -187,7 +197,8 @@ def _inner(fields: Fields) -> int:
 
 
 def _head(fields: Fields) -> int:
-    return fields.number("head_dim", default=fields.number("hidden_size") // fields.number("num_attention_heads"))
+    usual = fields.number("hidden_size") // fields.number("num_attention_heads")
+    return fields.number("head_dim", default=max(1, usual))
 
 
 def _kv_heads(fields: Fields, family: Family) -> int:
@@ -200,8 +211,7 @@ def _rotations(fields: Fields, family: Family, positions: int) -> int:
         return 0
     if family.latent:
         return positions * fields.number("qk_rope_head_dim")
-    share = fields.raw.get("partial_rotary_factor")
-    rotated = int(_head(fields) * share) if isinstance(share, float) else _head(fields)
+    rotated = int(_head(fields) * min(1, fields.factor(fields.raw.get("partial_rotary_factor"))))
     rows = _stretched(fields, positions) + (positions if family.local_rotations else 0)
     return rows * rotated
 
@@ -212,9 +222,9 @@ def _usual(fields: Fields, positions: int) -> int:
     return (kind == "longrope" and fields.optional("original_max_position_embeddings")) or _context(fields, positions)
 
 
-def _scaling(fields: Fields) -> tuple[object, object]:
+def _scaling(fields: Fields) -> tuple[str, object]:
     scaling = fields.part("rope_scaling") or fields.part("rope_parameters")
-    return scaling.get("rope_type", scaling.get("type", "default")), scaling.get("factor")
+    return str(scaling.get("rope_type", scaling.get("type", "default"))), scaling.get("factor")
 
 
 def _context(fields: Fields, positions: int) -> int:
@@ -224,7 +234,7 @@ def _context(fields: Fields, positions: int) -> int:
 
 def _stretched(fields: Fields, positions: int) -> int:
     kind, factor = _scaling(fields)
-    return int(positions * factor) if kind not in _NOT_SCALED and isinstance(factor, int | float) else positions
+    return positions if kind in _NOT_SCALED else int(positions * fields.factor(factor))
 
 
 def _dtype(fields: Fields, outer: Fields) -> str:

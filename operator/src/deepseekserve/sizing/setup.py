@@ -22,4 +22,5 @@ class Setup:
     block_tokens: int = BLOCK_TOKENS
     on_gpu: bool = True                # on CPU the engine measures nothing but its cache
     graphs: bool = True                # CUDA graphs: not with --enforce-eager
+    whole_experts: bool = False        # --enable-expert-parallel: ranks share experts by their number
     draft: bool = False                # speculative decoding by the model's own draft layer

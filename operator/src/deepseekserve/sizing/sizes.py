@@ -96,8 +96,7 @@ def size(plan: Plan, room: Room, context: int) -> Sizing:
 def smallest_tensor(plan: Plan, room: Room, context: int) -> int | None:
     """The fewest ranks that the model can be divided by and that hold it with a request of the context."""
     for tensor in range(1, MOST_RANKS + 1):
-        if not indivisible(plan.shape, plan.form, tensor):
-            found = size(replace(plan, setup=replace(plan.setup, tensor=tensor)), room, context)
-            if found.fits:
-                return tensor
+        setup = replace(plan.setup, tensor=tensor)
+        if not indivisible(plan.shape, plan.form, setup) and size(replace(plan, setup=setup), room, context).fits:
+            return tensor
     return None

@@ -45,13 +45,18 @@ def stages(layers: int, pipeline: int) -> list[int]:
     return [each + (1 if 0 < pipeline - 1 - index <= rest else 0) for index in range(pipeline)]
 
 
-def indivisible(shape: Shape, form: Format | None, tensor: int) -> Sequence[str]:
-    """What cannot be divided by so many ranks, each as a phrase with its number; empty where all can."""
+def indivisible(shape: Shape, form: Format | None, setup: Setup) -> Sequence[str]:
+    """What the ranks cannot share, each as a phrase with its number; empty where they can share all.
+
+    Experts need not be divided where each rank takes whole ones.
+    """
+    tensor = setup.tensor
     problems = [f"{shape.heads} attention heads"] if shape.heads % tensor else []
     if shape.kv_heads > 1 and shape.kv_heads % tensor and tensor % shape.kv_heads:
         problems.append(f"{shape.kv_heads} KV heads")
-    tile = form.rows if form is not None and 1 < form.rows < shape.hidden else 1
-    inner = {matrix.outputs for layer in shape.layers for matrix in layer.matrices if "up_proj" in matrix.name}
+    tile = max([size for size in (form.rows, form.columns) if size < shape.hidden], default=1) if form else 1
+    inner = {matrix.outputs for layer in shape.layers for matrix in layer.matrices
+             if "up_proj" in matrix.name and not (setup.whole_experts and ".experts." in matrix.name)}
     blocks = f" in blocks of {tile}" if tile > 1 else ""
     return [*problems, *(f"an inner size of {size}{blocks}" for size in sorted(inner) if size % (tensor * tile))]
 
@@ -66,8 +71,13 @@ def _stage(shape: Shape, form: Format | None, setup: Setup, place: tuple[int, in
             yield from _pieces(matrix, matrix.name, None, setup)
         yield from (table, shape.positions * shape.hidden * size)
     yield shape.rope_elements * size
+    made: dict[tuple[int, int], tuple[int, ...]] = {}
     for index in range(first, last):
-        yield from _tensors(shape.layers[index], index, form, setup)
+        layer = shape.layers[index]
+        key = (id(layer), index if form and form.ignored else 0)       # a layer's number matters to exceptions alone
+        if key not in made:
+            made[key] = tuple(_tensors(layer, index, form, setup))
+        yield from made[key]
     if is_last:
         yield from (shape.final * size, divided(shape.vocabulary, setup.tensor) * size if shape.head_bias else 0)
         yield 0 if number == 0 and shape.tied else table
