@@ -95,6 +95,15 @@ def test_json_has_every_term_and_the_arguments(file: Any, capsys: pytest.Capture
     assert found["model"]["weightFilesBytes"] == 3554214621
 
 
+def test_every_key_of_the_json_is_documented(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    found = planned(capsys, "-f", file(resource(engine=GUIDE)), "--gpu", "T4")
+    (one_plan,) = found["plans"]
+    keys = {*found, *one_plan, *one_plan["model"], *one_plan["gpu"], *one_plan["sizing"], *one_plan["refusals"][0],
+            *one_plan["fixes"][0], "error"}
+    page = (ROOT / "docs" / "plan.md").read_text().partition("## JSON")[2]
+    assert {key for key in keys if key not in page} == set()
+
+
 def test_the_resources_own_gpu_counts_unless_another_is_named(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
     path = file(resource(scheduling={"nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L4"}}))
     assert one(capsys, "-f", path)["gpu"]["product"] == "NVIDIA-L4"

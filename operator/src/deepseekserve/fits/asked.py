@@ -90,7 +90,6 @@ def argument(serve: DeepSeekServe, flag: str) -> str | None:
 
 
 def _defaults(gpu: Gpu | None) -> tuple[int, ...]:
-    memory = gpu.memory_bytes if gpu else 0
-    small = "A100" in gpu.product if gpu else False
-    return next((seqs, tokens) for least, seqs, tokens in _DEFAULTS
-                if memory >= least and not (small and seqs == 1024))
+    """Requests at once and tokens of a step; an A100 has those of a smaller GPU, whatever its memory."""
+    memory = 0 if gpu is None or "A100" in gpu.product else gpu.memory_bytes
+    return next((sequences, tokens) for least, sequences, tokens in _DEFAULTS if memory >= least)

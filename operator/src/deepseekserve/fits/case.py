@@ -36,7 +36,6 @@ class Case:
     plan: sizing.Plan | None = None
     context: int = 0
     problem: str = ""
-    is_damaged: bool = False
 
     @property
     def on_gpu(self) -> bool:
@@ -76,9 +75,7 @@ def case_of(serve: DeepSeekServe, known: Known) -> Case:
     try:
         shape = sizing.read_shape(known.config)
         form = sizing.read_format(known.config, case.flag)
-    except sizing.DamagedConfigError as error:
-        return replace(case, problem=str(error), is_damaged=True)
-    except sizing.NotSizedError as error:
+    except (sizing.DamagedConfigError, sizing.NotSizedError) as error:
         return replace(case, problem=str(error))
     setup = asked.setup(serve, shape, known.gpu)
     return replace(case, plan=sizing.Plan(shape, form, setup), context=asked.context(serve, shape))

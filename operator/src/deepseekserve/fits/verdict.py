@@ -32,7 +32,7 @@ class Verdict:
     refusals: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()      # facts without which nothing more can be said
-    hints: tuple[Fix, ...] = ()        # edits that help to say what is meant
+    hints: tuple[Fix, ...] = ()        # edits that say what is meant, or with which GPU it would fit
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
@@ -54,7 +54,8 @@ def judge(serve: DeepSeekServe, known: Known) -> Verdict:
         warnings = (*warnings, f"{fallback.why}: set {fallback.field} to {fallback.value} to say so")
     found = case.sizing
     if missing or found is None:
-        return Verdict(UNKNOWN, _sentence(missing), case, warnings=warnings, missing=missing)
+        hints = () if case.known.gpu else tuple(memory.larger_gpu(case))
+        return Verdict(UNKNOWN, _sentence(missing), case, warnings=warnings, missing=missing, hints=hints)
     if case.room and not found.fits:
         warnings = (*warnings, "this is closer than the sum is sure of: the engine may still find too little memory")
     start = memory.terms(found) if case.room else "no limit of memory is set"
