@@ -56,7 +56,9 @@ def main() -> int:
     """Run until a signal; 0 after an orderly end, 2 for a setting that cannot be used."""
     variables = "\n".join(f"  {name:24}{what}" for name, what in VARIABLES.items())
     argparse.ArgumentParser(
-        prog="python -m deepseekserve", description="The DeepSeekServe operator. It is set up by its environment:",
+        prog="python -m deepseekserve", description=(
+            "The DeepSeekServe operator (`python -m deepseekserve plan` is another program).\n"
+            "It is set up by its environment:"),
         epilog=variables, formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     try:

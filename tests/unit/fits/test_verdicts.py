@@ -345,6 +345,23 @@ def test_extra_arguments_that_change_the_sum_are_read(arguments: list[str], bloc
     assert (plan.setup.block_tokens, plan.setup.draft) == (block, draft)
 
 
+def test_without_chunked_prefill_a_step_holds_a_whole_prompt() -> None:
+    whole = {"maxModelLen": 8192, "extraArgs": ["--no-enable-chunked-prefill"]}
+    plan = judged(DISTILL + "Qwen-1.5B", "A10G", engine=whole).case.plan
+    assert plan
+    assert plan.setup.batched_tokens == 8192
+    short = judged(DISTILL + "Qwen-1.5B", "A10G", engine={**whole, "maxNumBatchedTokens": 4096})
+    assert reasons(short) == ["InvalidArgument"]
+    assert offers(short) == [("engine.maxNumBatchedTokens", "8192")]
+
+
+def test_a_model_that_brings_code_is_mentioned_where_nobody_trusts_it() -> None:
+    raw = llama(architectures=["OwnModel"], auto_map={"AutoModel": "own.OwnModel"})
+    assert "trustRemoteCode is false" in of(raw).warnings[0]
+    trusting = {"model": {"source": "hf://own/model", "trustRemoteCode": True}}
+    assert fits.judge(serve("x", **trusting), fits.Known(raw)).warnings == ()
+
+
 def test_longrope_is_left_out_unless_a_longer_context_is_asked_for() -> None:
     raw = llama(original_max_position_embeddings=1024, rope_scaling={"type": "longrope"})
     assert of(raw).case.context == 1024

@@ -38,6 +38,7 @@ def setup(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> sizing.
     on_gpu = asked.device != engine.CPU
     sequences, tokens = _defaults(gpu) if on_gpu else tuple(tensor * pipeline * number for number in _CPU_DEFAULTS)
     sequences, longest = asked.max_num_seqs or sequences, context(serve, shape)
+    tokens = tokens if is_chunked(serve) else max(tokens, longest)
     usual_block = sizing.BLOCK_TOKENS if on_gpu else sizing.CPU_BLOCK_TOKENS
     block = argument(serve, "--block-size") or ""
     return sizing.Setup(
@@ -64,6 +65,11 @@ def context(serve: DeepSeekServe, shape: sizing.Shape) -> int:
     """The context that is asked for; Auto is what the engine takes unasked."""
     asked = serve.spec.engine.max_model_len
     return shape.usual if asked == AUTO else int(asked)
+
+
+def is_chunked(serve: DeepSeekServe) -> bool:
+    """Whether a prompt may be computed in several steps; else a step must have room for the longest."""
+    return argument(serve, "--no-enable-chunked-prefill") is None
 
 
 def is_older(serve: DeepSeekServe) -> bool:

@@ -26,8 +26,14 @@ def devices(case: Case) -> Iterator[Finding]:
 
 
 def batch(case: Case) -> Iterator[Finding]:
-    """A step that has less tokens than requests."""
+    """A step that has less tokens than requests, or than a prompt that must be computed in one."""
     engine = case.serve.spec.engine
+    if case.context > (engine.max_num_batched_tokens or case.context) and not asked.is_chunked(case.serve):
+        yield Finding(
+            Reason.INVALID_ARGUMENT, (
+                f"without chunked prefill a step must have room for {case.context} tokens, and has "
+                f"{engine.max_num_batched_tokens}"),
+            fixes=(Fix("spec.engine.maxNumBatchedTokens", str(case.context), "a whole prompt in one step"),))
     if engine.max_num_batched_tokens and (engine.max_num_seqs or 0) > engine.max_num_batched_tokens:
         yield Finding(
             Reason.INVALID_ARGUMENT,

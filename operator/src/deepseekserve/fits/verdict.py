@@ -88,6 +88,8 @@ def _warnings(case: Case) -> Iterator[str]:
         expected = sizing.checkpoint_bytes(case.plan.shape, form)
         if abs(files - expected) * 100 > expected * _SAME_PERCENT:
             yield f"the weight files are {files:,} bytes, and the formulas make them {expected:,}"
+    if case.plan is None and "auto_map" in (case.known.config or {}) and not case.serve.spec.model.trust_remote_code:
+        yield "the model brings Python code of its own, and spec.model.trustRemoteCode is false"
     if case.plan and case.plan.form and case.plan.form.only and not case.plan.shape.visits:
         yield f"{case.plan.form.method} quantizes experts only, and this model has none: nothing becomes smaller"
 
