@@ -237,6 +237,12 @@ def test_text_that_is_no_yaml_is_bad_input(tmp_path: Path, capsys: pytest.Captur
     assert "while parsing" in capsys.readouterr().out
 
 
+def test_a_time_need_not_stand_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "r1.yaml"
+    path.write_text(yaml.safe_dump(resource()) + "  restartedAt: 2026-11-24T12:00:00Z\n")
+    assert "error" not in one(capsys, "-f", str(path))
+
+
 def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(yaml.safe_dump(resource())))
     assert one(capsys, "-f", "-", "--gpu", "H100")["file"] == "standard input"

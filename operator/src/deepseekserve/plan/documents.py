@@ -18,7 +18,17 @@ from deepseekserve import api, names, render
 from deepseekserve.api import InvalidSpec
 
 STANDARD_INPUT = "-"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(_SAFE):  # type: ignore[misc, valid-type]
+    """Leaves times as text, as kubectl does."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own name for it
+        first: [resolver for resolver in resolvers if resolver[0] != _TIMESTAMP]
+        for first, resolvers in _SAFE.yaml_implicit_resolvers.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ def _file(name: str) -> Iterator[Found]:
     place = "standard input" if name == STANDARD_INPUT else name
     try:
         text = sys.stdin.read() if name == STANDARD_INPUT else Path(name).read_text(encoding="utf-8")
-        documents = [item for document in yaml.load_all(text, _LOADER) for item in _items(document)]
+        documents = [item for document in yaml.load_all(text, _Loader) for item in _items(document)]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         yield Found(place, problem=_one_line(error))
         return
