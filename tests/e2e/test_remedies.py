@@ -61,8 +61,7 @@ def hopeless(lab: Lab) -> dict[str, Case]:
         "wordless": Case("TokenizerError", {"model": {"source": "pvc://models/wordless"}}, "line 1 column"),
         "half": Case("CorruptModel", {"model": {"source": "pvc://models/half"}}, "not a valid JSON file"),
         "engineless": Case("MissingDependency", {"engine": {"image": lab.operator_image}}, "", ("vllm",)),
-        "squatted": Case(
-            "PortInUse", {"podTemplate": {"spec": {"containers": [squatter]}}}, "Address already in use", ("8000",)),
+        "squatted": Case("PortInUse", {"podTemplate": {"spec": {"containers": [squatter]}}}, "Address already in use"),
         "hub": Case(
             "HubUnreachable", {"model": {"source": "hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"}}, "huggingface"),
     }
