@@ -5,7 +5,6 @@ replay takes next to no CPU and memory: all are played at once.
 """
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +12,15 @@ from typing import Any
 import pytest
 
 from deepseekserve.agent.diagnose import diagnose
-from tests.e2e.cases import FAIL_S, Case, assert_told_well
+from tests.e2e.cases import FAIL_S, Case, assert_told_everywhere
 from tests.e2e.conftest import START_S, engine_pods
 from tests.e2e.groups import group
 from tests.e2e.test_starts import phases_in_order
 from tests.e2e.timing import Timings, completion_to_ready
 from tests.images import ensure
-from tests.integration.operating import eventually
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import cluster
-from tests.lab.watch import Seen, Watch, condition, failed_with, serves
+from tests.lab.watch import Seen, Watch, failed_with, serves
 from tests.logs import recorder
 from tests.logs.replays import stage
 from tests.logs.test_phases_by_log import shown_by
@@ -132,20 +130,7 @@ def test_the_recordings_of_gpus_are_here() -> None:
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_recorded_failure_is_told_as_its_log_says(kubectl: Kubectl, failed: dict[str, Seen], name: str) -> None:
-    thing, reason = failed[name].object, FAILURES[name].reason
-    assert_told_well(thing["status"], FAILURES[name].case())
-    ready = condition(thing, "Ready")
-    assert (ready["status"], ready["reason"]) == ("False", reason)
-    (event,) = eventually(lambda: events(kubectl, name, reason), f"an Event {reason}")
-    assert event["type"] == "Warning"
-    assert thing["status"]["failure"]["message"] in event["message"]
-
-
-def events(kubectl: Kubectl, name: str, reason: str) -> list[Object]:
-    """The Events of a resource that have this reason."""
-    ours = f"involvedObject.kind=DeepSeekServe,involvedObject.name={name},reason={reason}"
-    found: list[Object] = json.loads(kubectl("get", "events", f"--field-selector={ours}", "-o", "json"))["items"]
-    return found
+    assert_told_everywhere(kubectl, failed[name].object, FAILURES[name].case())
 
 
 @pytest.mark.parametrize("name", SUCCESSES)
