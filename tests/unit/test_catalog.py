@@ -79,6 +79,7 @@ def test_a_model_is_found_by_its_repository_or_its_folder(source: str) -> None:
     "hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B-tuned",
     "pvc://models/DeepSeek-R1-Distill-Qwen-1.5B/tuned",
     "pvc://models",
+    "pvc://deepseek-r1",
 ])
 def test_a_model_of_another_name_is_not_in_the_catalogue(source: str) -> None:
     assert catalog.find_model(source) is None

@@ -221,7 +221,7 @@ def test_a_context_beyond_the_models_own_is_refused_unless_the_engine_is_told_to
     found = judged(DISTILL + "Qwen-1.5B", "H100", engine=asked)
     assert found.message == "a context of 200000 tokens is asked for, and the model's own is 131072"
     assert offers(found) == [("engine.maxModelLen", "131072")]
-    allowed = {**asked, "env": [{"name": "VLLM_ALLOW_LONG_MAX_MODEL_LEN", "value": "1"}]}
+    allowed = {**asked, "env": [{"name": "VLLM_ALLOW_LONG_MAX_MODEL_LEN", "value": " True"}]}
     assert judged(DISTILL + "Qwen-1.5B", "H100", engine=allowed).fits == "True"
     overridden = judged(DISTILL + "Qwen-1.5B", "H100", engine={**asked, "extraArgs": ["--hf-overrides", "{}"]})
     assert overridden.fits == "Unknown"

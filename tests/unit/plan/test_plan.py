@@ -111,7 +111,7 @@ def test_the_resources_own_gpu_counts_unless_another_is_named(file: Any, capsys:
     assert one(capsys, "-f", path, "--gpu", "22Gi")["gpu"] == {"product": "22Gi", "memoryBytes": 22 << 30}
 
 
-@pytest.mark.parametrize("name", ["MI300X", "-5Gi", "0"])
+@pytest.mark.parametrize("name", ["MI300X", "-5Gi", "0", "4090", "1e400"])
 def test_a_gpu_that_nobody_knows_is_named(name: str, file: Any, capsys: pytest.CaptureFixture[str]) -> None:
     found = planned(capsys, "-f", file(resource()), f"--gpu={name}")
     assert found["exitCode"] == 3
@@ -187,6 +187,36 @@ def test_a_config_that_lacks_a_field_or_a_formula_is_unknown(
         assert found["plans"][0]["sizing"] == {}
 
 
+HOSTILE = "A\n---\nkind: Namespace\nmetadata: {name: pwned}\n#"
+
+
+def test_a_models_author_writes_no_line_of_ours(
+    file: Any, folder: Any, capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = folder(config=llama(architectures=[HOSTILE], quantization_config={"quant_method": HOSTILE}))
+    for output in ("yaml", "text"):
+        plan.main(["-f", file(resource()), "--model-config", path, "-o", output])
+        assert "\nkind: Namespace" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("described", [
+    {"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": {
+        "num_bits": 8, "strategy": "block", "block_structure": [0, "b"]}}}},
+    {"quant_method": "fp8", "ignored_layers": ["re:(.+)+#"]},
+])
+def test_a_config_that_means_harm_ends_in_a_verdict(
+    described: object, file: Any, folder: Any, capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = folder(config=llama(quantization_config=described))
+    found = planned(capsys, "-f", file(resource("pvc://models/own")), "--model-config", path, "--gpu", "H100")
+    assert found["exitCode"] in (0, 3)
+
+
+def test_a_folder_that_cannot_be_read_is_told_in_every_form(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan.main(["-f", file(resource()), "--model-config", "/nowhere", "-o", "yaml"]) == 2
+    assert "/nowhere/config.json" in capsys.readouterr().out
+
+
 # Files
 
 def test_documents_of_other_kinds_are_passed_over_and_lists_are_looked_into(
@@ -235,6 +265,21 @@ def test_text_that_is_no_yaml_is_bad_input(tmp_path: Path, capsys: pytest.Captur
     assert planned(capsys, "-f", str(path))["exitCode"] == 2
     assert plan.main(["-f", str(path), "-o", "yaml"]) == 2
     assert "while parsing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    (f"a: {5000 * '1'}", "Exceeds the limit"),
+    ("a: &a [x]\n" + "".join(f"b{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}, *{'a' if n == 0 else f'b{n - 1}'}]\n"
+                            for n in range(24)), "aliases"),
+    ("a: &a [*a]", "aliases"),
+])
+def test_text_that_means_harm_is_bad_input(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "harm.yaml"
+    path.write_text(text)
+    (found,) = planned(capsys, "-f", str(path))["plans"]
+    assert says in found["error"]
 
 
 def test_a_time_need_not_stand_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,7 +354,8 @@ def test_every_example_fits_the_gpu_that_its_head_names(path: Path, capsys: pyte
 # The command
 
 def test_options_that_cannot_be_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], ["-f", "x", "--weights-bytes", "many"], ["-f", "x", "--weights-bytes", "0"]):
+    for arguments in ([], ["-f", "x", "--weights-bytes", "many"], ["-f", "x", "--weights-bytes", "0"],
+                      ["-f", "x", "--weights-bytes", 5000 * "1"]):
         with pytest.raises(SystemExit) as end:
             plan.main(arguments)
         assert end.value.code == 2

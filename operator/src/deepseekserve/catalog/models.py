@@ -46,6 +46,8 @@ def find_model(source: str) -> CatalogModel | None:
     folder = path.rstrip("/")
     if cached := _SNAPSHOT.search(folder):
         return _BY_ID.get(cached[1].replace("--", "/"))
+    if "/" not in folder:                     # a claim's name says nothing of what is in it
+        return None
     return _BY_NAME.get(folder.rsplit("/", 1)[-1].replace("___", "."))       # ModelScope cannot write a dot
 
 

@@ -45,7 +45,7 @@ def setup(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> sizing.
         dtype=computed, tensor=tensor, pipeline=pipeline, on_gpu=on_gpu, graphs=not asked.enforce_eager,
         cache_bytes=_CACHE_BYTES.get(asked.kv_cache_dtype, 4 if computed == "float32" else 2),
         sequences=sequences, batched_tokens=asked.max_num_batched_tokens or min(tokens, sequences * longest),
-        block_tokens=int(block) if block.isdecimal() and int(block) else usual_block,
+        block_tokens=int(block) if re.fullmatch("[1-9][0-9]{0,5}", block) else usual_block,
         whole_experts=argument(serve, "--enable-expert-parallel") is not None,
         draft="mtp" in (argument(serve, "--speculative-config") or ""),
     )

@@ -54,7 +54,8 @@ def context(case: Case) -> Iterator[Finding]:
     """A context that the model itself does not have."""
     if case.plan is None or case.context <= case.plan.shape.context:
         return
-    allowed = any(item.get("name") == _LONGER and item.get("value") == "1" for item in case.serve.spec.engine.env)
+    said = {item.get("name"): str(item.get("value")).strip().lower() for item in case.serve.spec.engine.env}
+    allowed = said.get(_LONGER) in ("1", "true")
     if not (allowed or asked.argument(case.serve, "--hf-overrides")):
         longest = case.plan.shape.context
         yield Finding(

@@ -34,13 +34,12 @@ def _plans(chosen: Options) -> Iterator[tuple[dict[str, Any], str]]:
         try:
             yield _judged(found, chosen)
         except facts.BadInputError as error:
-            yield report.failed(found.place, found.name, str(error)), ""
+            yield _failed(found, str(error), chosen)
 
 
 def _judged(found: Found, chosen: Options) -> tuple[dict[str, Any], str]:
     if found.serve is None:
-        heading = f"# {found.place}: {found.problem}\n" if chosen.output == "yaml" else ""
-        return report.failed(found.place, found.name, found.problem), heading
+        return _failed(found, found.problem, chosen)
     verdict = fits.judge(found.serve, facts.known(found.serve, chosen))
     page = ""
     if chosen.output == "yaml":
@@ -48,3 +47,8 @@ def _judged(found: Found, chosen: Options) -> tuple[dict[str, Any], str]:
     elif chosen.output == "text" and chosen.explain:
         page = explain.page(verdict)
     return report.plan(found.place, verdict), page
+
+
+def _failed(found: Found, problem: str, chosen: Options) -> tuple[dict[str, Any], str]:
+    page = manifests.comment(f"{found.place}: {problem}") if chosen.output == "yaml" else ""
+    return report.failed(found.place, found.name, problem), page

@@ -18,6 +18,7 @@ from deepseekserve import api, names, render
 from deepseekserve.api import InvalidSpec
 
 STANDARD_INPUT = "-"
+MOST_NODES = 1_000_000
 _SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -55,11 +56,23 @@ def _file(name: str) -> Iterator[Found]:
     place = "standard input" if name == STANDARD_INPUT else name
     try:
         text = sys.stdin.read() if name == STANDARD_INPUT else Path(name).read_text(encoding="utf-8")
-        documents = [item for document in yaml.load_all(text, _Loader) for item in _items(document)]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        read = list(yaml.load_all(text, _Loader))
+        if sum(_nodes(document, {}) for document in read) > MOST_NODES:
+            raise ValueError("its aliases (&, *) make more of it than anybody has written")
+        documents = [item for document in read for item in _items(document)]
+    except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
         yield Found(place, problem=_one_line(error))
         return
     yield from (_resource(place, document) for document in documents if document.get("kind") == names.KIND)
+
+
+def _nodes(node: object, known: dict[int, int]) -> int:
+    """How many values there are, each alias counted as all that it stands for; one that holds itself is too many."""
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    if children and id(node) not in known:
+        known[id(node)] = MOST_NODES
+        known[id(node)] = 1 + sum(_nodes(child, known) for child in children)
+    return known.get(id(node), 1)
 
 
 def _items(document: object) -> list[Mapping[str, Any]]:

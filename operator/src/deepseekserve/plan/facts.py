@@ -12,9 +12,10 @@ from typing import Any
 from deepseekserve import catalog, fits
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.fits import Known
-from deepseekserve.plan.options import Options
+from deepseekserve.plan.options import MOST_BYTES, Options
 from deepseekserve.quantity import parse_quantity
 
+LEAST_GPU_BYTES = 1 << 30            # a smaller number is a product's (4090)
 INDEX = "model.safetensors.index.json"
 # Where older checkpoints say how they are quantized, and by which method when the file does not say.
 _DESCRIPTIONS = {"quant_config.json": "awq", "quantize_config.json": "gptq", "hf_quant_config.json": "modelopt"}
@@ -49,7 +50,7 @@ def _gpu(name: str) -> catalog.Gpu | None:
         memory = int(parse_quantity(name))
     except ValueError:
         return None
-    return catalog.Gpu(name, memory) if memory > 0 else None
+    return catalog.Gpu(name, memory) if LEAST_GPU_BYTES <= memory <= MOST_BYTES else None
 
 
 def _config(folder: Path) -> Mapping[str, Any]:
@@ -74,9 +75,18 @@ def _weights(folder: Path) -> int | None:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = _printable(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: {error}") from error
     if not isinstance(found, Mapping):
         raise BadInputError(f"{path}: no map of fields")
     return found
+
+
+def _printable(value: Any) -> Any:
+    """A model's author must not write lines of our pages and manifests: blanks for what cannot be printed."""
+    if isinstance(value, str):
+        return "".join(character if character.isprintable() else " " for character in value)
+    if isinstance(value, Mapping):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list) else value

@@ -27,7 +27,12 @@ def manifests(serve: api.DeepSeekServe) -> Iterator[Mapping[str, Any]]:
     yield from render.children(serve, first, replicas=serve.spec.replicas, bundle=agent)
 
 
+def comment(text: str) -> str:
+    """A comment of one line, whatever the text is."""
+    return f"# {' '.join(text.split())}\n"
+
+
 def to_yaml(heading: str, serve: api.DeepSeekServe) -> str:
     """The manifests as documents, below a comment."""
     documents = (yaml.dump(manifest, Dumper=_Plain, sort_keys=False, width=120) for manifest in manifests(serve))
-    return f"# {heading}\n" + "".join(f"---\n{document}" for document in documents)
+    return comment(heading) + "".join(f"---\n{document}" for document in documents)

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_BYTES = 1 << 50
+
 EPILOG = """\
 exit codes: 0 fits, 1 refused, 2 bad input, 3 unknown; with several resources the first of 2, 1, 3, 0 that one has.
 """
@@ -45,6 +47,6 @@ def parse(arguments: Sequence[str]) -> Options:
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of bytes")
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= MOST_BYTES):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number of bytes up to {MOST_BYTES}")
     return int(text)

@@ -6,7 +6,7 @@ Pure. A format that is not here is NotSizedError: its scales and exceptions are 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from deepseekserve.sizing.shape import NotSizedError, divided
 
@@ -60,9 +60,13 @@ def read_format(config: Mapping[str, Any], asked: str | None) -> Format | None:
 def _fp8(described: Mapping[str, Any]) -> Format:
     block = described.get("weight_block_size")
     ignored = _names(described.get("ignored_layers") or described.get("modules_to_not_convert"))
-    if isinstance(block, list) and len(block) == 2 and all(isinstance(size, int) and size > 0 for size in block):
+    if _is_block(block):
         return Format("fp8", 8, rows=block[0], columns=block[1], scale_bytes=4, ignored=ignored)
     return Format("fp8", 8, rows=_ONE_SCALE, scale_bytes=4, ignored=ignored)
+
+
+def _is_block(block: Any) -> TypeGuard[list[int]]:
+    return isinstance(block, list) and len(block) == 2 and all(isinstance(size, int) and size > 0 for size in block)
 
 
 def _awq(described: Mapping[str, Any]) -> Format:
@@ -86,7 +90,7 @@ def _compressed(described: Mapping[str, Any]) -> Format:
     rows, columns = {
         "group": (1, _group(weights, "group_size")), "tensor_group": (1, _group(weights, "group_size")),
         "channel": (1, _ONE_SCALE), "tensor": (_ONE_SCALE, _ONE_SCALE),
-        "block": tuple(block) if isinstance(block, list) and len(block) == 2 else (128, 128),
+        "block": (block[0], block[1]) if _is_block(block) else (128, 128),
     }.get(str(weights.get("strategy")), (1, _ONE_SCALE))
     in_one_byte = weights.get("strategy") == "tensor_group" or "mxfp4" in str(described.get("format"))
     return Format("compressed-tensors", _bits(weights, "num_bits"), rows=rows, columns=columns,
@@ -126,7 +130,11 @@ def _group(described: Mapping[str, Any], *names: str) -> int:
 
 
 def _names(listed: object) -> tuple[str, ...]:
-    return tuple(str(item) for item in listed) if isinstance(listed, list) else ()
+    """Names, and patterns that a checkpoint's author has written: only those that take no time worth speaking of."""
+    names = tuple(str(item) for item in listed) if isinstance(listed, list) else ()
+    if any(name.startswith("re:") and _SLOW.search(name) for name in names):
+        raise NotSizedError("a pattern of the checkpoint's own takes too long to be tried")
+    return names
 
 
 def _fits(pattern: str, name: str) -> bool:
@@ -138,6 +146,8 @@ def _fits(pattern: str, name: str) -> bool:
         return False
 
 
+# Repeated groups, or many repetitions: what a regular expression may need for ever for.
+_SLOW = re.compile(r"\)[*+{]|(?:[*+{].*){4}|.{300}")
 _READERS = {
     "fp8": _fp8, "awq": _awq, "gptq": _gptq, "compressed-tensors": _compressed, "modelopt": _modelopt,
     "modelopt_fp4": _modelopt, "bitsandbytes": _bitsandbytes,
