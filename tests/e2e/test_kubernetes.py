@@ -29,7 +29,7 @@ CASES = {
     "image": Case(
         "ImagePullFailed", {"engine": {"image": "localhost:1/nowhere/vllm:1"}}, "", ("localhost:1/nowhere/vllm:1",)),
     "gpus": Case(
-        "Unschedulable", {"engine": {"device": "GPU"}, "resources": {"gpu": {"count": 1000}}}, "", ("nvidia.com/gpu",)),
+        "Unschedulable", {"engine": {"device": "GPU"}, "resources": {"gpu": {"count": 64}}}, "", ("nvidia.com/gpu",)),
     "memory": Case("Unschedulable", {"resources": {"memory": "9Ti"}}, "", ("memory", "spec.resources.memory")),
     "selector": Case(
         "Unschedulable", {"scheduling": {"nodeSelector": {"disk": "tape"}}}, "", ("spec.scheduling.nodeSelector",)),
