@@ -60,6 +60,7 @@ def crowded(lab: Lab) -> Iterator[Kubectl]:
 @pytest.fixture(scope="module")
 def failed(lab: Lab, kubectl: Kubectl, crowded: Kubectl) -> Iterator[dict[str, Seen]]:
     """The state in which each was told, by name."""
+    lab.kubectl("delete", "pv", "--ignore-not-found", NOWHERE)      # of a run that was cut off
     kubectl.apply(*static_volume(
         NOWHERE, claim="nowhere", namespace=kubectl.namespace, node=lab.node, path="/nowhere-on-this-node"))
     with ExitStack() as stack:

@@ -135,6 +135,7 @@ def test_who_ends_a_pod_is_kept_with_the_time() -> None:
     ("combined", "MountVolume.SetUp failed"),
     ("again-after-a-restart-of-the-node", 'secret "certs" not found'),
     ("one-mended-of-two", 'secret "other" not found'),
+    ("one-missing-of-two-read-late", 'secret "certs" not found'),
     ("said-once", "Unable to attach or mount volumes"),
     ("heard-seldom", 'secret "certs" not found'),
     ("heard-in-turns", 'secret "certs" not found'),

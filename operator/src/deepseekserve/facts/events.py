@@ -19,6 +19,7 @@ _ATTACHED = "SuccessfulAttachVolume"
 _AFTER = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedCreatePodSandBox", "Created", "Started"})
 # Every two minutes, for any failed volume: "timed out waiting for the condition".
 _WRAPPERS = ("Unable to attach or mount volumes", "Unable to mount volumes")
+_COLD = re.compile(r"failed to sync (?:configmap|secret) cache")
 _REPEATED_S = 450.0         # a mount is tried again after at most 122 s, and client-go lets an Event pass each 300 s
 _VOLUME = re.compile(r'for volume "([^"]+)"')
 _COMBINED = "(combined from similar events): "          # where the texts differ too often
@@ -48,7 +49,7 @@ def parse_events(raw: Iterable[Raw], now: datetime) -> Mounting:
     said = [_said(event) for event in raw]
     later = max((each.last for each in said if each.reason in _AFTER), default="")
     attached = {each.volume: each.last for each in sorted(said, key=lambda each: each.last) if each.reason == _ATTACHED}
-    failed = [each for each in said if each.reason in _FAILED and each.last > later]
+    failed = [each for each in said if each.reason in _FAILED and each.last > later and not _is_first_try(each)]
     failed = [each for each in failed if each.reason != FAILED_ATTACH or each.last > attached.get(each.volume, "")]
     return Mounting(done=bool(later) and not failed, trouble=_root(failed, now))
 
@@ -66,6 +67,11 @@ def _root(failed: Sequence[_Said], now: datetime) -> Trouble | None:
         return None
     root = min(roots, key=lambda each: (each.first, each.note))
     return Trouble(root.reason, root.note, root.first)
+
+
+def _is_first_try(failure: _Said) -> bool:
+    """The kubelet has not read the ConfigMaps and Secrets of a new pod yet: most pods of a busy node begin so."""
+    return failure.first == failure.last and _COLD.search(failure.note) is not None
 
 
 def _is_repeated(failure: _Said, now: datetime) -> bool:
