@@ -174,7 +174,7 @@ def _from_logs(reason: Reason) -> Iterator[Example]:
         if told["reason"] == reason.value:
             assert isinstance(told["lines"], list)
             assert isinstance(told["fixes"], list)
-            fixes = [Fix(**fix) for fix in told["fixes"]]
+            fixes = [Fix(fix["field"], fix["value"], fix["why"]) for fix in told["fixes"]]
             yield Example(
                 source, _decisive(told["lines"], reason), str(told["message"]), str(told["remedy"]), fixes)
 

@@ -18,8 +18,7 @@ def found(refused: str, extra_args: list[str]) -> Finding:
     reader.feed(REFUSED.format(refused).encode(), 0.0)
     failure = reader.failure(ExitInfo(code=2))
     assert failure
-    fixes = tuple(Fix(**vars(fix)) for fix in failure.fixes)
-    return whole(Finding(failure.reason, failure.message, failure.remedy, fixes), extra_args)
+    return whole(Finding(failure.reason, failure.message, failure.remedy, failure.fixes), extra_args)
 
 
 def fixed(refused: str, extra_args: list[str]) -> dict[str, str]:

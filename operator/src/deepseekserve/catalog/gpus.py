@@ -11,6 +11,7 @@ from typing import Any
 from deepseekserve.catalog.tables import table
 
 MIB = 1 << 20
+BFLOAT16_CAPABILITY = 80           # vllm/platforms/cuda.py, supported_dtypes
 _BRAND = re.compile("nvidia|tesla|geforce")
 
 
@@ -31,8 +32,8 @@ class Gpu:
 
     @property
     def has_bfloat16(self) -> bool:
-        """Ampere and later have it (vllm/platforms/cuda.py, supported_dtypes)."""
-        return self.capability is None or self.capability >= 80
+        """Ampere and later have it."""
+        return self.capability is None or self.capability >= BFLOAT16_CAPABILITY
 
 
 def capability_text(capability: int) -> str:

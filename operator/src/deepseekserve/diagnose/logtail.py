@@ -5,7 +5,7 @@ Pure; part of diagnose. The kubelet kept at most 80 lines or 2,048 bytes of it (
 
 from deepseekserve.agent.diagnosis import ExitInfo, LogReader
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.facts import Ended, Finding, Fix
+from deepseekserve.facts import Ended, Finding
 
 _SIGNALLED = 128
 
@@ -20,6 +20,6 @@ def read_tail(ended: Ended) -> Finding:
         reason=failure.reason,
         message=failure.message,
         remedy=failure.remedy,
-        fixes=tuple(Fix(**vars(fix)) for fix in failure.fixes),
+        fixes=failure.fixes,
         log_excerpt="\n".join(failure.lines),
     )

@@ -28,7 +28,7 @@ def volume_cannot_be_mounted(facts: Facts) -> Finding | None:
         is_made_of_one = any(each.volume == name for each in pod.asks.references if name)
         return (absence(pod, trouble.message, problem) if is_made_of_one else None) or Finding(
             reason=Reason.VOLUME_MOUNT_FAILED,
-            message=f"{problem}{_used(trouble.message)}: {trouble.message}",
+            message=f"{problem}{_used(trouble)}: {trouble.message}",
             remedy=_remedy(pod, name, trouble),
             pod=pod.name,
             at=trouble.since,
@@ -39,17 +39,22 @@ def volume_cannot_be_mounted(facts: Facts) -> Finding | None:
 def _troubles(facts: Facts) -> Iterator[tuple[PodFacts, Trouble]]:
     is_making_room = any(pod.deleting for pod in facts.pods)          # its volumes are detached when it is gone
     for pod in facts.starting:
-        trouble = pod.mounting.trouble if pod.hangs and pod.mounting else None
+        trouble = pod.unmounted
         if trouble is None or (is_making_room and trouble.reason == FAILED_ATTACH):
             continue
         if (seconds_since(trouble.since, facts.now) or 0) >= GRACE_S:
             yield pod, trouble
 
 
-def _used(words: str) -> str:
-    if not _IN_USE.search(words):
+def is_held_elsewhere(trouble: Trouble) -> bool:
+    """Tell whether a volume cannot be attached because it is, to another node."""
+    return _IN_USE.search(trouble.message) is not None
+
+
+def _used(trouble: Trouble) -> str:
+    if not is_held_elsewhere(trouble):
         return ""
-    users = _USED_BY.search(words)
+    users = _USED_BY.search(trouble.message)
     return f", which {'the pod ' + users['pods'] if users else 'another node'} uses"
 
 
@@ -63,7 +68,7 @@ def _remedy(pod: PodFacts, name: str, trouble: Trouble) -> str:
         return (f"Correct the volume {name} in spec.podTemplate, or mend what it names, on the node or at its server; "
                 "the kubelet tries again by itself.")
     claims = known.get(name) or " or ".join(pod.asks.claims) or "of spec.podTemplate"
-    if _IN_USE.search(trouble.message):
+    if is_held_elsewhere(trouble):
         return ("Wait until the other pod is gone (kubectl get volumeattachments shows a node that was lost), or give "
                 f"the claim {claims} the access mode ReadOnlyMany or ReadWriteMany, so that several nodes may use it.")
     if trouble.reason == FAILED_ATTACH:
@@ -71,8 +76,3 @@ def _remedy(pod: PodFacts, name: str, trouble: Trouble) -> str:
                 "by itself.")
     return (f"Look at the volume of the claim {claims}, at the way from the node to its server, and at the storage "
             "driver on the node; the kubelet tries again by itself.")
-
-
-def is_held_elsewhere(trouble: Trouble) -> bool:
-    """Tell whether a volume cannot be attached because it is, to another node."""
-    return _IN_USE.search(trouble.message) is not None

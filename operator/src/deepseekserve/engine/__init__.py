@@ -5,7 +5,9 @@ Pure; render builds the pod from it. `check` stands before: what it refuses is I
 
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.engine.arguments import (
+    AUTO,
     CPU,
+    DTYPE,
     MEMORY_UTILIZATION_PERCENT,
     QUANTIZATION,
     Quantization,
@@ -21,9 +23,9 @@ from deepseekserve.engine.flags import OWNED_FLAGS, RESERVED_FLAGS, check_argume
 from deepseekserve.engine.source import Source, parse_source
 
 __all__ = [
-    "CPU", "MEMORY_UTILIZATION_PERCENT", "OWNED_ENV", "OWNED_FLAGS", "QUANTIZATION", "RESERVED_FLAGS", "Quantization",
-    "Source", "argv", "check", "environment", "environment_problem", "escape", "gpu_count", "kv_cache_bytes",
-    "parse_source", "served_names", "tensor_size",
+    "AUTO", "CPU", "DTYPE", "MEMORY_UTILIZATION_PERCENT", "OWNED_ENV", "OWNED_FLAGS", "QUANTIZATION", "RESERVED_FLAGS",
+    "Quantization", "Source", "argv", "check", "environment", "environment_problem", "escape", "gpu_count",
+    "kv_cache_bytes", "parse_source", "served_names", "tensor_size",
 ]
 
 

@@ -5,17 +5,10 @@ Pure; agents' reports carry findings, the checks of diagnose make them, status w
 
 from dataclasses import dataclass
 
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Reason
 
-
-@dataclass(frozen=True)
-class Fix:
-    """A change of one field that would help, and why; of a list only the entry `instead_of`, where it has one."""
-
-    field: str
-    value: str
-    why: str
-    instead_of: str = ""
+__all__ = ["Finding", "Fix"]
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,11 @@ class PodFacts:
         return self.starting and self.scheduled and all(why and why.reason in _BEING_MADE for why in waits)
 
     @property
+    def unmounted(self) -> Trouble | None:
+        """What keeps its volumes from being mounted, as far as its Events say."""
+        return self.mounting.trouble if self.hangs and self.mounting else None
+
+    @property
     def waits(self) -> tuple[tuple[str, Trouble], ...]:
         """Containers that do not run, and why: the engine's first."""
         others = ((other.name, other.waiting) for other in self.neighbours)

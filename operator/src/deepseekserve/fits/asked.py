@@ -10,12 +10,10 @@ from deepseekserve.api import DeepSeekServe
 from deepseekserve.catalog import Gpu
 from deepseekserve.quantity import parse_quantity
 
-AUTO = "Auto"
 PRODUCT_LABEL = "nvidia.com/gpu.product"
 # vLLM's config/model.py, _FLOAT16_NOT_SUPPORTED_MODELS: numerically unstable.
 NO_FLOAT16 = {"gemma2", "gemma3", "gemma3_text"}
 _GIB = 1 << 30
-_NAMES = {"Float16": "float16", "BFloat16": "bfloat16", "Float32": "float32"}
 _CACHE_BYTES = {"Float16": 2, "BFloat16": 2, "FP8": 1, "FP8E4M3": 1, "FP8E5M2": 1}
 # vLLM's engine/arg_utils.py, get_batch_defaults: memory from which on, requests at once, tokens of a step.
 _DEFAULTS = ((160 * _GIB, 1024, 16384), (70 * _GIB, 1024, 8192), (0, 256, 2048))
@@ -24,8 +22,8 @@ _CPU_DEFAULTS = (128, 2048)            # times the ranks
 
 def dtype(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> str:
     """The number format that the engine computes in: as asked, else the checkpoint's, else the best that there is."""
-    if serve.spec.engine.dtype != AUTO:
-        return _NAMES[serve.spec.engine.dtype]
+    if serve.spec.engine.dtype != engine.AUTO:
+        return engine.DTYPE[serve.spec.engine.dtype]
     best = ("bfloat16", "float16", "float32") if gpu is None or gpu.has_bfloat16 else ("float16", "float32")
     possible = [name for name in best if name != "float16" or shape.model_type not in NO_FLOAT16]
     return shape.dtype if shape.dtype in possible and shape.dtype != "float32" else possible[0]
@@ -64,7 +62,7 @@ def room(serve: DeepSeekServe, gpu: Gpu | None) -> sizing.Room | None:
 def context(serve: DeepSeekServe, shape: sizing.Shape) -> int:
     """The context that is asked for; Auto is what the engine takes unasked."""
     asked = serve.spec.engine.max_model_len
-    return shape.usual if asked == AUTO else int(asked)
+    return shape.usual if asked == engine.AUTO else int(asked)
 
 
 def is_chunked(serve: DeepSeekServe) -> bool:

@@ -6,6 +6,7 @@ Pure. `edited` applies fixes to a resource, which is how each fix is tried befor
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from deepseekserve import engine, sizing
@@ -58,7 +59,7 @@ class Case:
         """The quantization of the checkpoint."""
         return sizing.method_of(self.known.config) if self.known.config is not None else None
 
-    @property
+    @cached_property
     def sizing(self) -> sizing.Sizing | None:
         """The sum; against no memory at all where the GPU is not known."""
         cache = engine.kv_cache_bytes(self.serve)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from deepseekserve import sizing
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.engine import gpu_count
+from deepseekserve.engine import AUTO, gpu_count
 from deepseekserve.facts import Finding, Fix
 from deepseekserve.fits import asked, memory
 from deepseekserve.fits.case import Case
@@ -69,7 +69,7 @@ def _nearest(case: Case, plan: sizing.Plan) -> Iterator[Fix]:
 
     With a number of ranks of its own, more than the pod has GPUs for cannot be had by one edit.
     """
-    is_auto = case.serve.spec.resources.parallelism.tensor == asked.AUTO
+    is_auto = case.serve.spec.resources.parallelism.tensor == AUTO
     field = "spec.resources.gpu.count" if is_auto else "spec.resources.parallelism.tensor"
     most = memory.MOST_GPUS if is_auto else gpu_count(case.serve)
     tensor, pipeline = plan.setup.tensor, plan.setup.pipeline

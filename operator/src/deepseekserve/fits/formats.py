@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from deepseekserve import catalog
 from deepseekserve.agent.reasons import Reason
+from deepseekserve.engine import AUTO
 from deepseekserve.facts import Finding, Fix
 from deepseekserve.fits import asked
 from deepseekserve.fits.case import Case
@@ -15,7 +16,6 @@ LEAST_CAPABILITY = 75                  # torch 2.13 and CUDA 13 have left Volta 
 _SPARSE_CAPABILITY = 90                # the backends of v1/attention/backends/mla with is_sparse
 _FP8_CACHE_CAPABILITY = 80             # below, only Triton's backend is left, and it has none (triton_attn.py)
 _FP8_LATENT_CAPABILITY = 89            # the same of MLA, below 9.0 (triton_mla.py)
-_BFLOAT16_CAPABILITY = 80
 _ANYTHING = 1000
 _QUANTIZATION = "spec.engine.quantization"
 _DTYPE = "spec.engine.dtype"
@@ -77,7 +77,7 @@ def cache_dtype(case: Case) -> Iterator[Finding]:
 def falls_back(case: Case) -> Fix | None:
     """The fix that says aloud what the engine does unasked: another number format than the checkpoint's."""
     gpu = case.known.gpu
-    if not (case.plan and gpu and case.serve.spec.engine.dtype == asked.AUTO):
+    if not (case.plan and gpu and case.serve.spec.engine.dtype == AUTO):
         return None
     shape, computed = case.plan.shape, case.plan.setup.dtype
     if shape.dtype != "bfloat16" or gpu.has_bfloat16:
@@ -90,7 +90,7 @@ def needed_capability(case: Case) -> int:
     """The least compute capability that runs what is asked for."""
     method, engine = _method(case), case.serve.spec.engine
     return max(LEAST_CAPABILITY, method.least_capability if method else 0,
-               _BFLOAT16_CAPABILITY if engine.dtype == "BFloat16" else 0,
+               catalog.BFLOAT16_CAPABILITY if engine.dtype == "BFloat16" else 0,
                _SPARSE_CAPABILITY if _is_sparse(case) else 0, _cache_capability(case))
 
 
@@ -147,6 +147,6 @@ def _siblings(case: Case, config: str) -> Iterator[Fix]:
 
 def _float16_or_auto(case: Case, dtypes: tuple[str, ...]) -> Fix:
     gpu = case.known.gpu
-    if case.serve.spec.engine.dtype != asked.AUTO and (gpu is None or gpu.has_bfloat16):
+    if case.serve.spec.engine.dtype != AUTO and (gpu is None or gpu.has_bfloat16):
         return Fix(_DTYPE, "Auto", "the engine takes what the checkpoint says")
     return Fix(_DTYPE, "Float16" if "float16" in dtypes else "BFloat16", f"one of {' and '.join(dtypes)}")

@@ -87,7 +87,7 @@ def _candidates(case: Case, plan: sizing.Plan, found: sizing.Sizing) -> Iterator
     model = catalog.find_model(case.serve.spec.model.source)
     for copy in catalog.siblings(model) if model else ():
         yield Fix("spec.model.source", f"hf://{copy.id}", "a quantized copy of the model")
-    if case.room and gpu and case.serve.spec.resources.parallelism.tensor == asked.AUTO:
+    if case.room and gpu and case.serve.spec.resources.parallelism.tensor == engine.AUTO:
         ranks = sizing.smallest_tensor(plan, case.room, found.context)
         if ranks and ranks * plan.setup.pipeline <= MOST_GPUS:
             yield Fix("spec.resources.gpu.count", str(ranks * plan.setup.pipeline), "they share the weights")

@@ -29,5 +29,4 @@ def _has_no_node(pod: PodFacts) -> bool:
 
 
 def _has_no_volume(pod: PodFacts) -> bool:
-    trouble = pod.mounting.trouble if pod.hangs and pod.mounting else None
-    return trouble is not None and is_held_elsewhere(trouble)
+    return pod.unmounted is not None and is_held_elsewhere(pod.unmounted)

@@ -8,6 +8,7 @@ is a full disk). Which of several errors is the cause is decided by `causes`, no
 import re
 from functools import lru_cache
 
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.agent.signatures import (
     arguments,
@@ -22,7 +23,7 @@ from deepseekserve.agent.signatures import (
     quantization,
     quantization_advice,
 )
-from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix, Signature, Weight
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Signature, Weight
 
 __all__ = ["ADVICE", "STATEMENT", "TABLE", "Advice", "Case", "Fix", "Signature", "Weight", "advise", "classify"]
 

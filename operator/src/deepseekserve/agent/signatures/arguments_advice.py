@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case
 from deepseekserve.agent.signatures.flags import nearest
 from deepseekserve.agent.signatures.words import shorten
 

@@ -10,6 +10,7 @@ from enum import IntEnum
 from functools import cached_property
 
 from deepseekserve.agent.enginefacts import Facts
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Phase, Reason
 
 
@@ -21,24 +22,6 @@ class Weight(IntEnum):
     VAGUE = 2       # says little (killed, refused); an error that nobody knows explains as much
     LIKELY = 3      # explains the failure if nothing better does
     ROOT = 4        # explains the failure
-
-
-@dataclass(frozen=True)
-class Fix:
-    """One edit of the resource that would help; the value is written as text.
-
-    Of a list only one entry is known here: `instead_of` is what stands there, and no value takes it out.
-    """
-
-    field: str
-    value: str
-    why: str
-    instead_of: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Return what a report says of it."""
-        said = {"field": self.field, "value": self.value, "why": self.why}
-        return said | ({"insteadOf": self.instead_of} if self.instead_of else {})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What to do about the machine and the image: who has to do it, and what can be tried meanwhile."""
 
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case
 from deepseekserve.agent.signatures.words import shorten
 
 

@@ -1,7 +1,8 @@
 """What to do when memory does not suffice: sentences and edits, computed from the numbers in the error."""
 
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Phase, Reason
-from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case
 from deepseekserve.agent.signatures.words import gib, multiple_of_16, quantity, shorten
 
 _UTILIZATION = "spec.engine.memoryUtilizationPercent"

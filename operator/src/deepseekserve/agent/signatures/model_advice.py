@@ -2,8 +2,9 @@
 
 import re
 
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case
 from deepseekserve.agent.signatures.words import shorten
 
 _AGAIN = ("Download the model again into the folder of spec.model.source (hf download, or git lfs pull), and compare "

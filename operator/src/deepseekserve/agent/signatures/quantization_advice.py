@@ -1,7 +1,8 @@
 """What to do about quantization and dtype: in most cases, let the checkpoint decide."""
 
+from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Fix
+from deepseekserve.agent.signatures.entry import Advice, Adviser, Case
 
 # vLLM's names for what the field spec.engine.quantization calls otherwise.
 _NAMES = {
