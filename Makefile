@@ -28,7 +28,7 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
 	@$(MAKE) -j2 --output-sync=target coverage logs
-	@$(MAKE) -j3 --output-sync=target operator agent resource chart
+	@$(MAKE) -j4 --output-sync=target operator agent resource chart
 	@$(MAKE) e2e
 
 ##@ The inner loop (below a minute)
@@ -52,7 +52,13 @@ logs: venv ## Real engine logs through the diagnosis
 	@$(PYTEST) -q tests/logs
 
 ##@ Against real processes, a real API server and a real cluster
-.PHONY: coverage agent integration operator resource chart e2e
+OPERATOR := $(patsubst tests/integration/%.py,%,$(wildcard tests/integration/test_operator_*.py))
+# Recorded engines and pods that never start take no CPU: they run beside the engines that do.
+LIGHT := tests/e2e/test_replays.py tests/e2e/test_kubernetes.py
+# They wait until no other run uses the operator, so they come last.
+ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py
+E2E := $(PYTEST) --durations=15 --timeout=1500
+.PHONY: coverage agent integration operator $(OPERATOR) resource chart e2e engines light
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
 	@$(RUN)/coverage run -m pytest -q tests/unit
 	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered
@@ -62,8 +68,10 @@ agent: venv ## The agent with real processes: probes, stalls, floods, signals, d
 
 integration: operator resource ## Operator, CRD and goldens against kube-apiserver and etcd
 
-operator: venv tools ## The half of the integration tests that is about the operator's process
-	@$(PYTEST) tests/integration/test_operator_*.py
+operator: $(OPERATOR) ## The half of the integration tests that is about the operator's process
+
+$(OPERATOR): venv tools
+	@$(PYTEST) tests/integration/$@.py
 
 resource: venv tools ## The other half: CRD, fields, hostile specs, goldens
 	@$(PYTEST) $(filter-out tests/integration/test_operator_%,$(wildcard tests/integration/test_*.py))
@@ -72,7 +80,13 @@ chart: venv tools ## The Helm chart and the examples against helm, kube-apiserve
 	@$(PYTEST) tests/chart
 
 e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (PROVIDER=auto|local|kind)
-	@$(PYTEST) tests/e2e --durations=15 --timeout=1500
+	@$(MAKE) -j2 light engines
+
+engines:
+	@$(E2E) $(filter-out $(LIGHT) $(ALONE),$(wildcard tests/e2e/test_*.py)) $(ALONE)
+
+light:                                  # its output as one piece, so that the dots of the other run stay readable
+	@out=$$(mktemp); code=0; $(E2E) $(LIGHT) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
 
 ##@ For an hour (no part of test)
 .PHONY: soak bench

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cluster.paths import cache
 from tests.e2e.timing import Timings, completion_to_ready
+from tests.lab import setup
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab, bring_up, drop_namespace, fresh_namespace, model_volume
+from tests.lab.users import Users, using
 from tests.lab.watch import Seen, Watch, is_true, serves
 
 DATA = Path(__file__).parent / "data"
@@ -21,7 +24,21 @@ START_S = 400  # a start takes 20 to 40 s alone on two idle cores; four at once,
 
 
 @pytest.fixture(scope="session")
-def lab() -> Lab:
+def users() -> Iterator[Users]:
+    """This run among those that use the operator."""
+    with using(cache() / f"users-{setup.NAME}.lock") as users:
+        yield users
+
+
+@pytest.fixture
+def alone(users: Users) -> Iterator[None]:
+    """No other run uses the cluster: for tests that take the operator away or look at the whole machine."""
+    with users.alone():
+        yield
+
+
+@pytest.fixture(scope="session")
+def lab(users: Users) -> Lab:
     return bring_up(provider=os.environ.get("PROVIDER", "auto"), node_image=os.environ.get("NODE_IMAGE"))
 
 
@@ -31,20 +48,31 @@ def kubectl(lab: Lab) -> Iterator[Kubectl]:
     kubectl = namespace_with_model(lab, NAMESPACE)
     toolbox(kubectl, "break_models.py")
     yield kubectl
+    leave(lab, kubectl)
+
+
+def leave(lab: Lab, kubectl: Kubectl) -> None:
+    """Delete the namespace of a kubectl with all that is in it."""
     # Kubernetes looks again at a namespace with pods only after half of their grace period.
     kubectl("delete", "dss", "--all")
     await_no_pods(kubectl, "deepseekserve.io/name")
-    drop_namespace(lab.kubectl, NAMESPACE)
+    drop_namespace(lab.kubectl, kubectl.namespace)
 
 
 def namespace_with_model(lab: Lab, name: str) -> Kubectl:
-    """kubectl in an empty namespace, with the tiny model in the claim `models` and the pod `toolbox` beside it."""
-    kubectl = replace(lab.kubectl, namespace=name)
-    fresh_namespace(lab.kubectl, name)
-    kubectl.apply(*model_volume(lab, namespace=name))
+    """`namespace_with_volume` with the tiny model on it, and the pod `toolbox` beside it."""
+    kubectl = namespace_with_volume(lab, name)
     kubectl.apply((DATA / "toolbox.yaml").read_text().replace("ENGINE_IMAGE", lab.engine_image))
     kubectl("wait", "--for=condition=Ready", "pod/toolbox", "--timeout=120s")
     kubectl("exec", "toolbox", "--", "python3", "/opt/deepseekserve/make_tiny_model.py", "/models/tiny")
+    return kubectl
+
+
+def namespace_with_volume(lab: Lab, name: str) -> Kubectl:
+    """kubectl in an empty namespace with the claim `models`."""
+    kubectl = replace(lab.kubectl, namespace=name)
+    fresh_namespace(lab.kubectl, name)
+    kubectl.apply(*model_volume(lab, namespace=name))
     return kubectl
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.cases import FAIL_S, Case, assert_told_well
+from tests.e2e.cases import FAIL_S, Case, assert_told_everywhere
 from tests.e2e.conftest import START_S, engine_pods, toolbox
 from tests.e2e.groups import Kill, Struck, group, reason_told, strike
 from tests.e2e.timing import Timings, completion_to_ready
@@ -78,11 +78,11 @@ def serves_mended(watch: Watch, failed: Seen) -> Seen:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_broken_file_is_explained(broken: Watches, failed: dict[str, Seen], case: Case) -> None:
+def test_a_broken_file_is_explained(
+    kubectl: Kubectl, broken: Watches, failed: dict[str, Seen], case: Case
+) -> None:
     seen = failed[folder(case)]
-    assert_told_well(seen.object["status"], case)
-    ready = condition(seen.object, "Ready")
-    assert (ready["status"], ready["reason"]) == ("False", case.reason)
+    assert_told_everywhere(kubectl, seen.object, case)
     before = broken[folder(case)].seen[: seen.index]
     assert not [s for s in before if condition(s.object, "Ready").get("status") == "True"]
 

@@ -20,9 +20,10 @@ from tests.cluster.services import pause_image
 from tests.cluster.tools import tool
 from tests.cluster.volumes import static_volume
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="the local provider needs Linux and root"
-)
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="the local provider needs Linux and root"),
+    pytest.mark.usefixtures("alone"),       # another run's pods would come and go between two looks at the machine
+]
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"

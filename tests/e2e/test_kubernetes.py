@@ -8,6 +8,7 @@ import pytest
 
 from tests.cluster.volumes import static_volume
 from tests.e2e.cases import FAIL_S, Case, assert_told_everywhere
+from tests.e2e.conftest import leave, namespace_with_volume
 from tests.e2e.groups import group
 from tests.lab.kubectl import Kubectl
 from tests.lab.setup import Lab, drop_namespace, fresh_namespace
@@ -44,6 +45,14 @@ CASES = {
         ("restricted", "bare")),
 }
 CROWDED = Case("QuotaExceeded", {"resources": {"memory": "2Gi"}}, "", ("few", "1Gi", "2Gi"))
+
+
+@pytest.fixture(scope="module")
+def kubectl(lab: Lab) -> Iterator[Kubectl]:
+    """kubectl in a namespace of their own, since they run beside the tests with real engines."""
+    kubectl = namespace_with_volume(lab, "dss-refused")
+    yield kubectl
+    leave(lab, kubectl)
 
 
 @pytest.fixture(scope="module")

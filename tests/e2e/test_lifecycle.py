@@ -2,12 +2,15 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
 from tests.e2e.conftest import START_S, await_no_pods, delete_service, engine_pods
 from tests.lab.kubectl import Kubectl
 from tests.lab.setup import OPERATOR_NAMESPACE, Lab
+from tests.lab.users import Users
 from tests.lab.watch import Watch, condition, has_ready, is_current, is_true, serves
 
 CHILDREN = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,controllerrevisions,pods"
@@ -91,7 +94,7 @@ def test_a_child_edited_or_deleted_by_hand_comes_back(kubectl: Kubectl, served: 
 
 
 @pytest.mark.parametrize("operator", ["running", "down"])
-def test_delete_leaves_nothing(lab: Lab, kubectl: Kubectl, operator: str) -> None:
+def test_delete_leaves_nothing(lab: Lab, kubectl: Kubectl, users: Users, operator: str) -> None:
     name = f"gone-{operator}"
     with Watch(kubectl, name) as watch:
         kubectl.apply(
@@ -109,19 +112,25 @@ def test_delete_leaves_nothing(lab: Lab, kubectl: Kubectl, operator: str) -> Non
         watch.until(is_true("Reconciling"), timeout_s=30, what="seen by the operator")
         with Watch(kubectl, name, kind="deployment") as deployment:
             deployment.until(bool, timeout_s=30, what="its Deployment")
-    if operator == "down":
-        scale_operator(lab, 0)
-    try:
+    with away(lab, users) if operator == "down" else nullcontext():
         kubectl("delete", "dss", name, "--timeout=30s")
         for kind in CHILDREN.split(","):
             kubectl(
                 "wait", "--for=delete", kind, "-l", f"deepseekserve.io/name={name}", "--timeout=120s", timeout_s=130
             )
-    finally:
-        if operator == "down":
-            scale_operator(lab, 1)
     assert kubectl.list(CHILDREN, f"deepseekserve.io/name={name}") == []
     assert engine_pods(kubectl, name) == []
+
+
+@contextmanager
+def away(lab: Lab, users: Users) -> Iterator[None]:
+    """No operator runs, and no other run of tests misses it."""
+    with users.alone():
+        scale_operator(lab, 0)
+        try:
+            yield
+        finally:
+            scale_operator(lab, 1)
 
 
 def scale_operator(lab: Lab, replicas: int) -> None:

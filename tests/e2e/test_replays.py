@@ -13,13 +13,13 @@ import pytest
 
 from deepseekserve.agent.diagnose import diagnose
 from tests.e2e.cases import FAIL_S, Case, assert_told_everywhere
-from tests.e2e.conftest import START_S, engine_pods
+from tests.e2e.conftest import START_S, engine_pods, leave, namespace_with_model
 from tests.e2e.groups import group
 from tests.e2e.test_starts import phases_in_order
 from tests.e2e.timing import Timings, completion_to_ready
 from tests.images import ensure
 from tests.lab.kubectl import Kubectl, Object
-from tests.lab.setup import cluster
+from tests.lab.setup import Lab, cluster
 from tests.lab.watch import Seen, Watch, failed_with, serves
 from tests.logs import recorder
 from tests.logs.replays import stage
@@ -95,6 +95,14 @@ SUCCESSES = {
     for log in recorder.GPU_SUCCESSES if str(log) in UP_ON_GPU
 }
 REPLAYS = FAILURES | SUCCESSES
+
+
+@pytest.fixture(scope="module")
+def kubectl(lab: Lab) -> Iterator[Kubectl]:
+    """kubectl in a namespace of their own, since they run beside the tests with real engines."""
+    kubectl = namespace_with_model(lab, "dss-replays")
+    yield kubectl
+    leave(lab, kubectl)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ Install = Callable[[Callable[[Path], Path]], None]
 
 
 @pytest.fixture
-def install_version(lab: Lab, tmp_path: Path) -> Iterator[Install]:
+def install_version(lab: Lab, alone: None, tmp_path: Path) -> Iterator[Install]:
     """Build a version, bring it into the cluster and install it with its own chart; afterwards this one is back."""
     def install_one(make: Callable[[Path], Path]) -> None:
         root = tmp_path / make.__name__

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tests.cluster.lock import locked
+from tests.cluster.paths import DEFAULT_NAME, cache
 from tests.cluster.tools import tool
 from tests.cluster.volumes import static_volume
 from tests.images import Image, ensure
@@ -19,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 OPERATOR_NAMESPACE = "deepseekserve-system"
 RELEASE = "deepseekserve"
 GPUS = 32                # that the node claims to have: each replay of a start on a GPU asks for its own
-CLUSTER = (sys.executable, "-m", "tests.cluster", "--name", os.environ.get("DSS_CLUSTER", "dss"))
+NAME = os.environ.get("DSS_CLUSTER", DEFAULT_NAME)
+CLUSTER = (sys.executable, "-m", "tests.cluster", "--name", NAME)
 RESTRICTED = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/enforce-version": "latest",
@@ -67,9 +70,13 @@ class Steps:
 
 
 def bring_up(*, provider: str = "auto", node_image: str | None = None, say: Say | None = None) -> Lab:
-    """Cluster, images and operator, from whatever state the machine is in; returns once the operator is available."""
+    """Cluster, images and operator, from whatever state the machine is in; returns once the operator is available.
+
+    Several runs may ask for the same: they do it in turn, and all but the first find it done.
+    """
     steps = Steps.begin(say or _to_stderr)
-    return bring_up_in(steps, provider=provider, node_image=node_image)
+    with locked(cache() / f"setup-{NAME}.lock", "the setup of the cluster"):
+        return bring_up_in(steps, provider=provider, node_image=node_image)
 
 
 def bring_up_in(steps: Steps, *, provider: str, node_image: str | None = None) -> Lab:
