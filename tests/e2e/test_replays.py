@@ -61,7 +61,7 @@ class Replay:
         """What must be told: all that the diagnosis, which other tests hold to its word, reads in the log."""
         told: Any = diagnose(io.BytesIO(self.log))
         fixes = {fix["field"]: fix["value"] for fix in told["fixes"]}
-        return Case(self.reason, {}, self.decisive, (told["message"], told["remedy"]), fixes)
+        return Case(self.reason, {}, self.decisive, (told["message"], *told["remedy"].split("POD")), fixes)
 
     def spec(self, name: str, image: str) -> Object:
         gpus = {"gpu": {"count": self.gpus}} if self.gpus else {}

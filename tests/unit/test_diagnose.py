@@ -77,6 +77,7 @@ def test_an_end_without_a_word_is_unknown_with_its_code() -> None:
     assert found
     assert found.reason is Reason.UNKNOWN
     assert "exit code 1" in found.message
+    assert "kubectl logs tiny-abc --previous" in found.remedy, "the command names the pod"
 
 
 def test_an_end_that_the_reader_takes_for_asked_for_is_unknown_with_its_code() -> None:

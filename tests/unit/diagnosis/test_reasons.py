@@ -107,3 +107,21 @@ def test_a_remedy_names_only_fields_that_the_resource_has() -> None:
         field for path in source.glob("*.py") for field in re.findall(r"spec\.[A-Za-z.]*[A-Za-z]", path.read_text())
     }
     assert named <= {"spec.engine", *(f"spec.{path}" for path in api.effects(api.Spec))}
+
+
+@pytest.mark.parametrize(("pipeline", "sees", "fixes"), [
+    ("", 2, {"tensor": "2"}),
+    ("1", 3, {"tensor": "3"}),
+    ("2", 5, {"tensor": "2"}),
+    ("4", 2, {"tensor": "2", "pipeline": "1"}),
+    ("two", 2, {"tensor": "2"}),
+])
+def test_the_fixes_of_too_few_devices_multiply_to_what_there_is(
+    pipeline: str, sees: int, fixes: dict[str, str],
+) -> None:
+    facts = Facts(asked={"pipeline_parallel_size": pipeline} if pipeline else {})
+    values = {"world": "8", "gpus": str(sees)}
+    advice = advise(Case(Reason.NOT_ENOUGH_DEVICES, values, facts, Phase.STARTING))
+    assert {fix.field: fix.value for fix in advice.fixes} == {
+        f"spec.resources.parallelism.{name}": value for name, value in fixes.items()}
+    assert all(f"parallelism.{name} to {value}" in advice.remedy for name, value in fixes.items())

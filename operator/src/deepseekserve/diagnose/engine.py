@@ -4,6 +4,7 @@ Pure; the first checks of diagnose. The agent's own word comes first, live or as
 agent was killed too, the container's end and the last lines of the log must do.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from deepseekserve.diagnose.logtail import read_tail
 from deepseekserve.facts import Ended, Facts, Finding, PodFacts
 
 OOM_KILLED = "OOMKilled"
+_POD = re.compile(r"\bPOD\b")              # as the agent writes it
 # What an agent says of an engine that the kernel killed under it, when it could not see the kernel's counter.
 _VAGUE = frozenset({Reason.UNKNOWN, Reason.ENGINE_CORE_DIED, Reason.TERMINATED})
 
@@ -19,14 +21,19 @@ _VAGUE = frozenset({Reason.UNKNOWN, Reason.ENGINE_CORE_DIED, Reason.TERMINATED})
 def engine_reports_failure(facts: Facts) -> Finding | None:
     """An agent says that its engine has failed, or is certain to."""
     return _gravest(
-        replace(pod.report.failure, pod=pod.name)
+        _in_pod(pod.report.failure, pod)
         for pod in facts.starting if pod.running and pod.report and pod.report.failure
     )
 
 
 def engine_ended(facts: Facts) -> Finding | None:
     """An engine's container ended with an error and has not been ready since."""
-    return _gravest(replace(_cause(ended, pod), pod=pod.name) for pod in facts.starting if (ended := _failed_end(pod)))
+    return _gravest(_in_pod(_cause(ended, pod), pod) for pod in facts.starting if (ended := _failed_end(pod)))
+
+
+def _in_pod(finding: Finding, pod: PodFacts) -> Finding:
+    """A finding with the name of its pod, also in the commands that it advises."""
+    return replace(finding, pod=pod.name, remedy=_POD.sub(pod.name, finding.remedy))
 
 
 def _failed_end(pod: PodFacts) -> Ended | None:

@@ -92,7 +92,7 @@ SIGNATURES = (
         frames=r"load_cert_chain|ssl_certfile|ssl_context|create_ssl|load_verify_locations"),
     Signature(
         Reason.INVALID_ARGUMENT,
-        r"(?P<complaint>gaierror.*|\[Errno 99\].*|Cannot assign requested address.*|OverflowError: bind.*)", "socket",
+        r"(?P<address>gaierror.*|\[Errno 99\].*|Cannot assign requested address.*|OverflowError: bind.*)", "socket",
         frames=r"create_server_socket|\.bind\(|getaddrinfo|_bind"),
     Signature(
         Reason.INVALID_ARGUMENT, r"FileNotFoundError: (?P<complaint>.*)|YAMLError.*|yaml\.\w+\.\w+Error.*",

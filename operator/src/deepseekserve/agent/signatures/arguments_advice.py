@@ -54,6 +54,11 @@ def _complaint(case: Case) -> Advice:
             f"No attention kernel of the engine runs this model on this device as it is asked to: {attention}",
             f"Set spec.engine.dtype and kvCacheDtype to Auto, and remove --attention-backend and --block-size from "
             f"{_EXTRA}; if none of them is set, choose a newer spec.engine.image or another GPU.")
+    if address := shorten(case.word("address")):
+        return Advice(
+            f"The engine cannot use a host name or address that it was told: {address}",
+            f"Remove --host from {_EXTRA}, and look for other host names and addresses there; if they are right, ask "
+            "the administrator about the cluster's DNS.")
     complaint = shorten(case.first("complaint", "ambiguous", "required", "why")).strip()
     if not complaint:
         return Advice("A file that a flag names (a TLS certificate or key, for example) is not there in the container.",
@@ -145,11 +150,18 @@ def _not_enough_devices(case: Case) -> Advice:
     if not world or not has:
         return Advice("More devices were asked for than the engine can see.",
                       "Lower spec.resources.parallelism.tensor and pipeline, or raise spec.resources.gpu.count.")
-    value, kind = str(max(int(has), 1)), "NUMA nodes" if nodes else "GPUs"
-    more = "" if nodes else ", or raise spec.resources.gpu.count"
-    return Advice(f"The engine was told to use {world} {kind} and sees {has}.",
-                  f"Set spec.resources.parallelism.tensor to {value}{more}.",
-                  (Fix("spec.resources.parallelism.tensor", value, f"the engine sees {has} of the {kind}"),))
+    kind, sees = "NUMA nodes" if nodes else "GPUs", max(int(has), 1)
+    asked = case.facts.asked.get("pipeline_parallel_size", "")
+    pipeline = int(asked) if asked.isdigit() and int(asked) > 1 else 1
+    tensor, groups = (sees // pipeline, pipeline) if sees >= pipeline else (sees, 1)
+    why = f"the engine sees {has} of the {kind}"
+    fixes = [Fix("spec.resources.parallelism.tensor", str(tensor), why)]
+    if groups != pipeline:
+        fixes.append(Fix("spec.resources.parallelism.pipeline", str(groups), why))
+    edits = " and ".join(f"{fix.field} to {fix.value}" for fix in fixes)
+    more = "" if nodes else f"; or, where a node has as many GPUs, set spec.resources.gpu.count to {world}"
+    return Advice(f"The engine was told to use {world} {kind} (tensor times pipeline) and sees {has}.",
+                  f"Set {edits}{more}.", tuple(fixes))
 
 
 def _port_in_use(case: Case) -> Advice:

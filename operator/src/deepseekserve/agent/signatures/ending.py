@@ -63,8 +63,9 @@ _ILLEGAL_INSTRUCTION = re.compile(
 
 def _terminated(_: Case) -> Advice:
     return Advice(
-        "A signal from outside ended the engine; its log does not say that anything was wrong with it.",
-        "If nobody stopped it on purpose, look at the pod's events: kubectl describe pod, kubectl get events.")
+        "The engine was stopped by a signal from outside; nothing in its log says that it had failed.",
+        "It is started again by itself. If nobody stopped it on purpose, look for Evicted, Preempted, Unhealthy or "
+        "Killing among the events: kubectl describe pod POD.")
 
 
 def _died(case: Case) -> Advice:
@@ -76,9 +77,10 @@ def _died(case: Case) -> Advice:
             "spec.scheduling.nodeSelector.")
     error = shorten(case.word("error"))
     return Advice(
-        f"A process of the engine died{': ' + error if error else ', and its log does not say why.'}",
-        "It is started again by itself. If it dies again, look at its last lines (kubectl logs POD --previous) and at "
-        "its exit code (kubectl describe pod POD): 137 is a kill, most often for memory.")
+        f"A process of the engine died{': ' + error if error else ', and no line of its log is a known cause.'}",
+        "It is started again by itself. If it dies again, look at the exit code (kubectl describe pod POD): 137 is a "
+        "kill, most often for memory, and spec.resources.memory must be raised; else at the last lines (kubectl logs "
+        "POD --previous).")
 
 
 def _unknown(case: Case) -> Advice:

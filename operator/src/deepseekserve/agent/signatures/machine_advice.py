@@ -7,14 +7,17 @@ from deepseekserve.agent.signatures.words import shorten
 
 
 def _driver(case: Case) -> Advice:
-    version = case.number("version")
-    supports = f" (it supports CUDA {version // 1000:.0f}.{version % 1000 // 10:.0f})" if version else ""
+    ask = "Ask the administrator of the node (kubectl get pod POD -o wide names it) for a newer driver"
+    if version := case.number("version"):
+        cuda = f"CUDA {version // 1000:.0f}.{version % 1000 // 10:.0f}"
+        return Advice(
+            f"The node's GPU driver is too old for this engine: it supports {cuda} and older.",
+            f"{ask}; until then set spec.engine.image to an older vLLM that is built for {cuda}.")
     return Advice(
-        f"The node's GPU driver does not work with this engine{supports}: it is missing in the container, too old, "
-        f"or broken.",
-        "An administrator must install or update the driver and the container toolkit on the node; until then choose "
-        "an "
-        "older spec.engine.image. On a machine without GPU set spec.engine.device to CPU.")
+        "The node's GPU driver does not work with this engine: it is too old or broken, or the container does not see "
+        "it.",
+        f"{ask} and the NVIDIA container toolkit. On a node without GPU set spec.engine.device to "
+        "CPU.")
 
 
 def _no_device(case: Case) -> Advice:
@@ -30,10 +33,10 @@ def _no_device(case: Case) -> Advice:
 
 def _nccl(_: Case) -> Advice:
     return Advice(
-        "The engine's processes could not talk to each other over NCCL.",
-        "Set NCCL_DEBUG=INFO in spec.engine.env to see why; common cures are NCCL_P2P_DISABLE=1, NCCL_IB_DISABLE=1 "
-        "and a "
-        "larger spec.resources.sharedMemory.")
+        "The GPUs of the engine could not talk to each other (over NCCL, NVIDIA's library for that).",
+        "Try these, one at a time: remove spec.resources.sharedMemory or raise it; set NCCL_P2P_DISABLE to \"1\" in "
+        "spec.engine.env (slower: no direct way between GPUs), then NCCL_IB_DISABLE (no InfiniBand). With NCCL_DEBUG "
+        "set to INFO, kubectl logs POD --previous says more.")
 
 
 def _compile(case: Case) -> Advice:

@@ -31,8 +31,10 @@ def _model_not_found(case: Case) -> Advice:
         return Advice(f"The model lacks the file {shorten(missing, 160)}.",
                       "Put the missing file into the model's folder (download it again), or correct spec.model.source.")
     if folder := case.word("folder"):
-        return Advice(f"The folder {folder} holds no weights.",
-                      "Finish the download of the model into that folder, or correct spec.model.source.")
+        return Advice(
+            f"The model's folder {folder} holds no weights (*.safetensors, *.bin or *.gguf).",
+            "Download the model whole into that folder (hf download, or git lfs pull), or name another in "
+            "spec.model.source; the pod then starts by itself.")
     name = shorten(case.first("model", "name", "path", "where"), 160)
     if re.search(r"\.(?:json|safetensors|bin|pt|gguf|model)$", name):
         return Advice(f"The file {name} does not exist.",
@@ -45,9 +47,11 @@ def _model_not_found(case: Case) -> Advice:
 def _access_denied(case: Case) -> Advice:
     name = case.word("model")
     return Advice(
-        f"The hub refuses to hand out the model{' ' + name if name else ''}: it is gated or private.",
-        "Accept the model's terms on its page, and name a Secret with a token of that account in "
-        "spec.model.tokenSecretRef.")
+        f"The hub (huggingface.co, or what HF_ENDPOINT names) does not hand out the model{' ' + name if name else ''} "
+        "without a token of somebody who may have it.",
+        "Accept the model's terms on its page (of a private one ask its owner for access), and set "
+        "spec.model.tokenSecretRef to name and key of a Secret with a token of that account; if it is set, the token "
+        "is wrong or expired.")
 
 
 def _hub_unreachable(_: Case) -> Advice:
@@ -101,9 +105,9 @@ def _tokenizer(case: Case) -> Advice:
         return Advice(f"The chat template{' ' + path if path else ''} cannot be used.",
                       "Correct or remove --chat-template in spec.engine.extraArgs.")
     return Advice(
-        f"The model's tokenizer is missing or damaged{': ' + path if path else ''}.",
-        "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights, or download the model "
-        "again.")
+        f"The model's tokenizer, which turns text into numbers, is missing or damaged{': ' + path if path else ''}.",
+        "Put tokenizer.json and tokenizer_config.json from the model's page into the folder of spec.model.source, in "
+        "place of those that are there, or download the whole model into it again.")
 
 
 def _download_stalled(_: Case) -> Advice:

@@ -36,8 +36,8 @@ def _unknown(case: Case) -> Advice:
     method = case.first("method", "other", "choice") or "with an empty name"
     return Advice(
         f"This engine does not know the quantization {method}.",
-        "Set spec.engine.quantization to Auto, and remove --quantization from spec.engine.extraArgs; if the checkpoint "
-        "itself names it, choose another checkpoint or a newer spec.engine.image.", _auto("the checkpoint decides"))
+        "Set spec.engine.quantization to Auto. If it is Auto, the model's own config.json names it: choose another "
+        "model in spec.model.source, or a newer vLLM in spec.engine.image.", _auto("the model's files decide"))
 
 
 def _unsupported(case: Case) -> Advice:
