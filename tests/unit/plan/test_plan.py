@@ -15,6 +15,7 @@ from deepseekserve import __main__ as entrance
 from deepseekserve import api, plan
 from deepseekserve.api import Spec
 from deepseekserve.plan import documents
+from tests.unit.reader.files import safetensors
 from tests.unit.sizing.models import gemma3, llama
 
 ROOT = Path(__file__).parents[3]
@@ -139,19 +140,33 @@ def test_a_folder_goes_before_the_catalogue(
     assert "the weight files are 24,000,000 bytes" in found["warnings"][0]
 
 
-def test_the_size_of_the_files_is_in_the_index_or_in_the_files(
+def test_the_size_of_the_files_is_that_of_real_ones_or_in_the_index(
     file: Any, folder: Any, capsys: pytest.CaptureFixture[str],
 ) -> None:
     path, asked = folder(config=gemma3()), file(resource("pvc://models/gemma"))
     assert "weightFilesBytes" not in one(capsys, "-f", asked, "--model-config", path)["model"]
-    (Path(path) / "model.safetensors").write_bytes(b"12345")
-    assert one(capsys, "-f", asked, "--model-config", path)["model"]["weightFilesBytes"] == 5
-    (Path(path) / "model.safetensors.index.json").write_text('{"metadata": {"total_size": 8600158944}}')
+    small = safetensors({"a": ("BF16", [4])})
+    (Path(path) / "model-1.safetensors").write_bytes(small)
+    assert one(capsys, "-f", asked, "--model-config", path)["model"]["weightFilesBytes"] == len(small)
+    assert one(
+        capsys, "-f", asked, "--model-config", path, "--weights-bytes", "5")["model"]["weightFilesBytes"] == 5
+    index = Path(path) / "model.safetensors.index.json"
+    index.write_text('{"metadata": {"total_size": 8600158944}, "weight_map": {"a": "model-2.safetensors"}}')
     found = one(capsys, "-f", asked, "--model-config", path)
     assert found["model"]["weightFilesBytes"] == 8600158944
     assert found["warnings"] == []
-    (Path(path) / "model.safetensors.index.json").write_text('{"metadata": 1}')
+    index.write_text('{"metadata": 1}')
     assert "weightFilesBytes" not in one(capsys, "-f", asked, "--model-config", path)["model"]
+
+
+def test_a_damaged_weight_file_is_bad_input_and_is_named(
+    file: Any, folder: Any, capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = folder(config=llama())
+    (Path(path) / "model.safetensors").write_bytes(b"12345")
+    found = planned(capsys, "-f", file(resource()), "--model-config", path)
+    assert found["exitCode"] == 2
+    assert found["plans"][0]["error"] == f"{path}: model.safetensors is damaged: 5 bytes are no safetensors file"
 
 
 @pytest.mark.parametrize(("name", "content", "method"), [
@@ -214,7 +229,7 @@ def test_a_config_that_means_harm_ends_in_a_verdict(
 
 def test_a_folder_that_cannot_be_read_is_told_in_every_form(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert plan.main(["-f", file(resource()), "--model-config", "/nowhere", "-o", "yaml"]) == 2
-    assert "/nowhere/config.json" in capsys.readouterr().out
+    assert "/nowhere: the folder cannot be read: No such file or directory" in capsys.readouterr().out
 
 
 # Files

@@ -5,6 +5,7 @@ exception: a decision must not fail because a pod was read half-written.
 """
 
 from deepseekserve.facts.asks import Asks, Reference
+from deepseekserve.facts.checkpoints import DamagedSummary, parse_summary
 from deepseekserve.facts.durations import Took, last_took, parse_took
 from deepseekserve.facts.events import parse_events
 from deepseekserve.facts.findings import Finding, Fix
@@ -13,7 +14,7 @@ from deepseekserve.facts.reports import AgentReport, parse_message, parse_report
 from deepseekserve.facts.resource import Facts, parse_refusal
 
 __all__ = [
-    "AgentReport", "Asks", "Ended", "Facts", "Finding", "Fix", "Mounting", "Neighbour", "PodFacts", "Reference",
-    "Took", "Trouble", "last_took", "parse_events", "parse_message", "parse_pod", "parse_refusal", "parse_report",
-    "parse_took",
+    "AgentReport", "Asks", "DamagedSummary", "Ended", "Facts", "Finding", "Fix", "Mounting", "Neighbour", "PodFacts",
+    "Reference", "Took", "Trouble", "last_took", "parse_events", "parse_message", "parse_pod", "parse_refusal",
+    "parse_report", "parse_summary", "parse_took",
 ]

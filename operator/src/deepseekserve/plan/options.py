@@ -36,9 +36,10 @@ def parse(arguments: Sequence[str]) -> Options:
         "the GPU, as its label nvidia.com/gpu.product says (Tesla-T4) or shorter (T4), or its memory (22.1Gi); "
         "default: what spec.scheduling.nodeSelector says"))
     parser.add_argument("--model-config", metavar="DIR", help=(
-        "folder with the model's config.json, and where it is there model.safetensors.index.json; default: the "
-        "catalogue, by the name in spec.model.source"))
-    parser.add_argument("--weights-bytes", type=_whole, metavar="N", help="size of all weight files together")
+        "folder with the model's config.json, and its safetensors files, of which the headers are read, or their "
+        "index; default: the catalogue, by the name in spec.model.source"))
+    parser.add_argument("--weights-bytes", type=_whole, metavar="N", help=(
+        "size of all weight files together, where they are not in DIR"))
     parser.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text", help=(
         "text; json, as docs/plan.md describes it; yaml, what the operator would write"))
     parser.add_argument("--explain", action="store_true", help="print the formulas with the numbers in them")
