@@ -14,6 +14,8 @@ The data flow, top to bottom:
 Beside that, what is known before anything runs:
 
     catalog     models, GPUs and quantizations, with the origin of their figures
+    reader      the files of a model, in a folder -> a Summary of less than 4 KiB (runs in a pod of its own too)
+    hub         the same of a repository of the Hugging Face hub
     sizing      config.json and a setup -> bytes of weights, KV cache and the rest
     fits        a resource, its model and its GPU -> it fits, it cannot work, or nobody can say (with fixes)
     plan        files -> verdicts on a terminal (`deepseekserve plan`; `operate` is the other program, the operator)
