@@ -22,6 +22,7 @@ class Repository:
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     token: str | None = None           # without it the repository is not there
+    expired: tuple[str, ...] = ()      # tokens that were known once
     gated_token: str | None = None     # without it the files are not
     info: Mapping[str, Any] = field(default_factory=dict)
     disabled: bool = False
@@ -78,7 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _found(self, name: str, revision: str | None, file: str | None) -> None:
         repository = self.hub.repositories.get(name)
         token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
-        if repository is None or (repository.token and token != repository.token):
+        if repository and token in repository.expired:
+            self._answer(401, b"", x_error_message="Invalid credentials in Authorization header")
+        elif repository is None or (repository.token and token != repository.token):
             message = "Repository not found" if token else "Invalid username or password."
             self._error(404 if token else 401, "RepoNotFound", message)
         elif repository.disabled:

@@ -76,6 +76,17 @@ def test_of_many_shards_the_hubs_own_count_is_taken(server: Server) -> None:
     assert [path for path in server.requests if path.endswith(".safetensors")] == []
 
 
+@pytest.mark.parametrize(("count", "dtypes"), [(0, {"BF16": 64, "F32": 8}), (1, {"BF16": 64, "F32": 8}), (9, {})])
+def test_a_mirror_that_does_not_say_sizes_is_still_enough(
+    server: Server, count: int, dtypes: dict[str, int],
+) -> None:
+    shards = {f"model-{number}.safetensors": SMALL for number in range(max(1, count))}
+    index = json.dumps({"weight_map": {name: name for name in shards}, "metadata": {"total_size": 72 * count}}).encode()
+    files = {**model(), **shards, **({INDEX: index} if count else {})}
+    server.repositories["a/b"] = Repository(files, info={"siblings": [{"rfilename": name} for name in files]})
+    assert read(server).weights == Weights("safetensors", len(shards), 72 * len(shards), dtypes)
+
+
 def test_shards_that_the_hub_does_not_have_are_missing(server: Server) -> None:
     index = json.dumps({"weight_map": {"x": "a.safetensors"}, "metadata": {"total_size": 72}}).encode()
     server.repositories["a/b"] = Repository({**model(), INDEX: index})
@@ -145,7 +156,7 @@ def test_a_gated_model_says_what_is_missing(server: Server, token: str | None, w
 
 
 @pytest.mark.parametrize(("status", "outcome"), [
-    (401, Outcome.ACCESS_DENIED), (403, Outcome.ACCESS_DENIED), (429, Outcome.UNREACHABLE), (500, Outcome.UNREACHABLE),
+    (401, Outcome.NO_SUCH_MODEL), (403, Outcome.ACCESS_DENIED), (429, Outcome.UNREACHABLE), (500, Outcome.UNREACHABLE),
     (503, Outcome.UNREACHABLE), (404, Outcome.NO_SUCH_MODEL), (400, Outcome.UNREACHABLE),
 ])
 def test_other_answers_are_told_by_their_number(server: Server, status: int, outcome: Outcome) -> None:
@@ -153,7 +164,13 @@ def test_other_answers_are_told_by_their_number(server: Server, status: int, out
     found = read(server)
     assert found.outcome is outcome
     assert server.endpoint in found.message
-    assert str(status) in found.message or status == 404
+    assert str(status) in found.message or outcome is Outcome.NO_SUCH_MODEL
+
+
+def test_a_token_that_nobody_has_is_denied(server: Server) -> None:
+    server.repositories["a/b"] = Repository(model(), token="hf_own", expired=("hf_old",))
+    found = read(server, token="hf_old")
+    assert (found.outcome, found.message) == (Outcome.ACCESS_DENIED, f"{server.endpoint} denies access to a/b: 401")
 
 
 def test_a_file_that_is_listed_and_gone_is_missing(server: Server) -> None:
@@ -249,6 +266,15 @@ def test_a_refused_connection_is_unreachable() -> None:
     assert "Connection refused" in found.message
 
 
+def test_no_sentence_has_the_password_of_an_address(server: Server) -> None:
+    endpoint = server.endpoint.replace("//", "//me:secret@")
+    assert read(endpoint).message == (
+        f"{server.endpoint} has no a/b, or it is private, and the token has no access to it")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = read(f"http://me:secret@127.0.0.1:{silent.getsockname()[1]}", seconds=SHORT_S)
+    assert (found.outcome, "secret" in found.message) == (Outcome.UNREACHABLE, False)
+
+
 def test_a_name_that_does_not_resolve_is_unreachable() -> None:
     assert read("http://hub.invalid").outcome is Outcome.UNREACHABLE
 
@@ -291,6 +317,17 @@ async def test_an_answer_comes_although_the_client_is_stuck(monkeypatch: pytest.
     assert (found.outcome, found.message) == (
         Outcome.UNREACHABLE, "http://hub.invalid does not answer: it takes too long")
     release.set()
+
+
+async def test_a_bug_is_raised_where_the_answer_is_awaited_and_takes_no_place() -> None:
+    class Broken:
+        def __bool__(self) -> bool:
+            raise ZeroDivisionError
+
+    hub = Hub("http://hub.invalid", threads=1)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            await hub.read("a/b", token=Broken())  # type: ignore[arg-type]
 
 
 def test_nothing_is_written_and_no_token_is_taken_from_the_home_directory(server: Server, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_the_key_changes_with_a_files_name_size_and_time(tmp_path: Path) -> None
 def test_folders_without_a_model_say_what_is_there(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert read(empty) == Summary(Outcome.NO_MODEL, "the folder is empty", key=read(empty).key)
+    assert read(empty) == Summary(Outcome.NO_MODEL, "there are no files", key=read(empty).key)
     found = read(folder(tmp_path / "gguf", q4__gguf=b"12", params__json={}))
     assert (found.outcome, found.message) == (Outcome.NO_MODEL, "no config.json, but params.json, q4.gguf")
     assert found.weights == Weights("gguf", 1, 2)

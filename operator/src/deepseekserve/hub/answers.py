@@ -3,6 +3,7 @@
 Used by `repository`. The hub answers 401 for what is private and for what does not exist, so that nobody can tell.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,8 +20,14 @@ from huggingface_hub.errors import (
 
 from deepseekserve.reader.summary import Outcome, Unreadable, sentence
 
-_DENIED = (401, 403)
-_NOT_FOUND = 404
+_LOGIN = re.compile("//[^/]*@")
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+_NOBODYS = "Invalid credentials"
+
+
+def shown(endpoint: str) -> str:
+    """An endpoint as sentences may have it: without the password that an address can hold."""
+    return _LOGIN.sub("//", endpoint.rstrip("/"))
 
 
 @contextmanager
@@ -57,7 +64,9 @@ def _about(endpoint: str, repository: str, revision: str | None, error: HfHubHTT
 
 def _refused(endpoint: str, what: str, error: HfHubHTTPError, absent: Outcome) -> Unreadable:
     status = error.response.status_code
-    if status in _DENIED:
+    if status == _UNAUTHORIZED and _NOBODYS not in (error.server_message or ""):
+        return Unreadable(Outcome.NO_SUCH_MODEL, f"{endpoint} has no {what}, or it is private, and {_who(error)}")
+    if status in (_UNAUTHORIZED, _FORBIDDEN):
         return Unreadable(Outcome.ACCESS_DENIED, f"{endpoint} denies access to {what}: {status}")
     if status == _NOT_FOUND:
         return Unreadable(absent, f"{endpoint} has no {what}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from deepseekserve.hub import repository
+from deepseekserve.hub.answers import shown
 from deepseekserve.reader.summary import Outcome, Summary
 
 SECONDS = 4.0                          # of all requests for an answer
@@ -27,11 +28,11 @@ class Hub:
 
     async def read(self, name: str, revision: str | None = None, token: str | None = None) -> Summary:
         """Summarise a repository; whatever is wrong is an outcome, and so is that there is no answer."""
-        why = f"earlier questions to {self.endpoint} still have no answer"
+        why = f"earlier questions to {shown(self.endpoint)} still have no answer"
         try:
             async with asyncio.timeout(self._seconds + _GRACE_S):
                 await self._free.acquire()
-                why = f"{self.endpoint} does not answer: it takes too long"
+                why = f"{shown(self.endpoint)} does not answer: it takes too long"
                 return await asyncio.shield(self._started(lambda: repository.read(
                     self.endpoint, token, name, revision, seconds=self._seconds)))
         except TimeoutError:

@@ -13,7 +13,7 @@ from huggingface_hub import HfApi, ModelInfo, get_session, hf_hub_url
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
 from deepseekserve.hub import bounds
-from deepseekserve.hub.answers import outcomes
+from deepseekserve.hub.answers import outcomes, shown
 from deepseekserve.reader import checkpoint, headers
 from deepseekserve.reader.summary import Outcome, Summary, Unreadable, sentence
 
@@ -37,7 +37,7 @@ class Repository:
     def __init__(self, endpoint: str, token: str | None, repository: str, revision: str | None) -> None:
         self._endpoint, self._id = endpoint.rstrip("/"), repository
         self._token: str | bool = token or False          # never one that lies in a home directory
-        self._told = partial(outcomes, self._endpoint, repository, revision)
+        self._told = partial(outcomes, shown(endpoint), repository, revision)
         self._api = HfApi(endpoint=self._endpoint, token=self._token)
         with self._told(repository):
             info = self._api.model_info(

@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", metavar="FOLDER")
     parser.add_argument("--write", metavar="FILE", help="where to write it; default: standard output")
     chosen = parser.parse_args(arguments)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (min(MEMORY_BYTES, most) if most >= 0 else MEMORY_BYTES, most))
     said = summary.message(folder.read(chosen.folder))
     if chosen.write is None:
         sys.stdout.write(said.decode() + "\n")

@@ -128,20 +128,23 @@ def _indexed(place: Place) -> tuple[Weights | None, Unreadable | None]:
     named, metadata = index.get("weight_map"), index.get("metadata")
     shards = sorted({str(name) for name in named.values()}) if isinstance(named, Mapping) else []
     missing = [name for name in shards if name not in place.sizes]
-    if shards and not missing:
-        return _safetensors(place, shards)
     total = metadata.get("total_size") if isinstance(metadata, Mapping) else None
-    known = Weights("safetensors", len(shards), int(total)) if _is_size(total) else None
+    size = int(total) if _is_size(total) else 0
+    if shards and not missing:
+        return _safetensors(place, shards, size)
+    known = Weights("safetensors", len(shards), size) if size else None
     what = f"{len(missing)} of {len(shards)} files, such as {missing[0]}" if missing else "no files"
     return known, Unreadable(Outcome.MISSING_FILES, f"{INDEX} names {what}{', that are not there' if missing else ''}")
 
 
-def _safetensors(place: Place, names: list[str]) -> tuple[Weights, Unreadable | None]:
-    weights = Weights("safetensors", len(names), sum(place.sizes[name] for name in names))
+def _safetensors(place: Place, names: list[str], size: int = 0) -> tuple[Weights, Unreadable | None]:
+    """Files with their sizes; a mirror of the hub may not say them, and `size` is what the index says."""
+    weights = Weights("safetensors", len(names), sum(place.sizes[name] for name in names) or size)
     try:
-        return replace(weights, dtypes=place.tensors(names)), None
+        dtypes = place.tensors(names)
     except Unreadable as error:
         return weights, error
+    return replace(weights, dtypes=dtypes, bytes=weights.bytes or sum(dtypes.values())), None
 
 
 def _other_weights(place: Place) -> Weights | None:
@@ -162,7 +165,7 @@ def _is_size(value: object) -> TypeGuard[float]:
 
 def _found_instead(place: Place) -> str:
     if not place.names:
-        return "the folder is empty"
+        return "there are no files"
     if below := sorted(place.elsewhere()):
         return f"no config.json, but one in {_some(below)}"
     return f"no config.json, but {_some(sorted(place.names))}"
