@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,13 +46,20 @@ class Server:
     endless: bool = False
 
 
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):         # the client may leave when it has had enough
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def running() -> Iterator[Server]:
     """A hub for one test."""
     server = Server()
     handler = type("Handler", (_Handler,), {"hub": server})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as listener:
-        listener.daemon_threads = True
+    with _Listener(("127.0.0.1", 0), handler) as listener:
         server.endpoint = f"http://127.0.0.1:{listener.server_port}"
         thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
         thread.start()

@@ -150,7 +150,7 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
     (b'{"a": 1,\n "b" 2}', "line 2 column 6: Expecting ':' delimiter"), (b"", "line 1 column 1: Expecting value"),
     (b"[]", "it is no map of fields"), (b'{"a": "\xff"}', "byte 7 is no text"),
     (b'{"a": ' + b"9" * 5000 + b"}", "it has a number of thousands of digits"),
-    (b"[" * 200_000, "it is nested too deeply"),
+    (b"[" * 200_000, "it is nested too deeply"), (b'{"a":' * 30 + b"{}" + b"}" * 30, "it is nested too deeply"),
 ])
 def test_a_damaged_config_says_where(tmp_path: Path, content: bytes, where: str) -> None:
     found = read(folder(tmp_path, config__json=content))
@@ -192,11 +192,18 @@ def test_shards_that_are_missing_are_counted_and_one_is_named(tmp_path: Path) ->
     assert found.message == f"{INDEX} names 1 of 2 files, such as b.safetensors, that are not there"
 
 
-@pytest.mark.parametrize(("index", "size"), [({"metadata": {"total_size": 5.0}}, 5), ({"metadata": 1}, None)])
+@pytest.mark.parametrize(("index", "size"), [
+    ({"metadata": {"total_size": 5.0}}, 5), ({"metadata": 1}, None), ({"weight_map": []}, None),
+])
 def test_an_index_without_files_still_says_how_large_they_are(tmp_path: Path, index: object, size: int | None) -> None:
     found = read(model(tmp_path, a__safetensors=SMALL, **{INDEX: index}))
     assert (found.outcome, found.message) == (Outcome.MISSING_FILES, f"{INDEX} names no files")
     assert found.weights == (Weights("safetensors", 0, size) if size else None)
+
+
+def test_an_index_that_names_no_names_misses_files(tmp_path: Path) -> None:
+    found = read(model(tmp_path, a__safetensors=SMALL, **{INDEX: {"weight_map": {"x": [[1]]}}}))
+    assert found.outcome is Outcome.MISSING_FILES
 
 
 def test_a_damaged_index_is_damage(tmp_path: Path) -> None:

@@ -175,6 +175,12 @@ def test_a_config_that_cannot_be_unpacked_is_a_typed_error(text: str) -> None:
         facts.parse_summary(json.dumps({"schema": 1, "outcome": "Read", "packed": text}))
 
 
+def test_a_config_within_a_config_without_an_end_is_a_typed_error() -> None:
+    deep = json.loads("[" * 300 + "]" * 300)
+    with pytest.raises(facts.DamagedSummary, match="cannot be unpacked"):
+        facts.parse_summary(json.dumps({**PLAIN, "config": {"architectures": deep}}))
+
+
 def test_values_of_the_wrong_kind_become_nothing() -> None:
     wrong: dict[str, Any] = {
         "message": 5, "key": [], "generation": [1], "maxLength": "9", "chatTemplate": 1, "params": "x", "weights": [],

@@ -45,12 +45,11 @@ def _json(text: str) -> object:
 
 def _config(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
     config, packed = raw.get("config"), raw.get("packed")
-    if isinstance(packed, str):
-        try:
-            config = unpack(packed)
-        except (RecursionError, ValueError) as error:
-            raise DamagedSummary("the reader's message has a config that cannot be unpacked") from error
-    return printable(config) if isinstance(config, Mapping) else None
+    try:
+        found = printable(unpack(packed) if isinstance(packed, str) else config)
+    except (RecursionError, ValueError) as error:
+        raise DamagedSummary("the reader's message has a config that cannot be unpacked") from error
+    return found if isinstance(found, Mapping) else None
 
 
 def _weights(raw: object) -> Weights | None:

@@ -6,7 +6,7 @@ The one order in which a model's files are read; a Place does the reading, and h
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard, cast
 
 from deepseekserve.reader import fields
 from deepseekserve.reader.summary import Outcome, Summary, Unreadable, Weights, printable, sentence
@@ -50,11 +50,11 @@ def summarise(place: Place) -> Summary:
     if CONFIG not in place.names:
         return replace(found, outcome=Outcome.NO_MODEL, message=_found_instead(place), weights=_other_weights(place))
     try:
-        config = _config(place)
+        config = fields.keep(_config(place))
     except Unreadable as error:
         return replace(found, outcome=error.outcome, message=str(error))
     notes: list[str] = []
-    found = replace(_with_manners(found, place, notes), config=printable(fields.keep(config)), notes=tuple(notes))
+    found = replace(_with_manners(found, place, notes), config=config, notes=tuple(notes))
     weights, problem = _weights(place)
     found = replace(found, weights=weights)
     return replace(found, outcome=problem.outcome, message=str(problem)) if problem else found
@@ -84,14 +84,22 @@ def _map(place: Place, name: str, most: int = OTHER_BYTES) -> Mapping[str, Any]:
 
 def _config(place: Place) -> Mapping[str, Any]:
     """config.json, with the description of its quantization where that is a file of its own."""
-    config = _map(place, CONFIG, CONFIG_BYTES)
+    config = _described(place, CONFIG)
     for name, method in DESCRIPTIONS.items():
         if "quantization_config" not in config and name in place.sizes:
-            described = _map(place, name, CONFIG_BYTES)
+            described = _described(place, name)
             inner = described.get("quantization")
             described = inner if isinstance(inner, Mapping) else described
             return {**config, "quantization_config": {"quant_method": method, **described}}
     return config
+
+
+def _described(place: Place, name: str) -> Mapping[str, Any]:
+    found = _map(place, name, CONFIG_BYTES)
+    try:
+        return cast(Mapping[str, Any], printable(found))
+    except RecursionError as error:
+        raise Unreadable(Outcome.DAMAGED, f"{name} is damaged: it is nested too deeply") from error
 
 
 def _with_manners(found: Summary, place: Place, notes: list[str]) -> Summary:
@@ -126,7 +134,8 @@ def _indexed(place: Place) -> tuple[Weights | None, Unreadable | None]:
     """The files that the index names; where some are missing, the size that it says they have."""
     index = _map(place, INDEX)
     named, metadata = index.get("weight_map"), index.get("metadata")
-    shards = sorted({str(name) for name in named.values()}) if isinstance(named, Mapping) else []
+    values = named.values() if isinstance(named, Mapping) else ()
+    shards = sorted({name if isinstance(name, str) else "" for name in values})
     missing = [name for name in shards if name not in place.sizes]
     total = metadata.get("total_size") if isinstance(metadata, Mapping) else None
     size = int(total) if _is_size(total) else 0

@@ -14,6 +14,7 @@ SCHEMA = 1
 MESSAGE_BYTES = 4000                   # the kubelet keeps 4,096
 UNPACKED_BYTES = 1 << 20
 _PACKING_BYTES = 32 << 20              # of memory; the packer's own dictionary has 8 MiB
+MOST_LEVELS = 20
 MOST_CHARACTERS = 300                  # of a sentence
 
 
@@ -112,13 +113,20 @@ def sentence(text: str) -> str:
     return str(printable(text[:MOST_CHARACTERS]))
 
 
-def printable(value: Any) -> Any:
-    """A model's author must not write lines of our pages and manifests: blanks for what cannot be printed."""
+def printable(value: Any, levels: int = MOST_LEVELS) -> Any:
+    """A model's author must not write lines of our pages and manifests: blanks for what cannot be printed.
+
+    Raises RecursionError for values within values that are more than any config has, before Python itself gives up.
+    """
     if isinstance(value, str):
         return "".join(character if character.isprintable() else " " for character in value)
+    if not isinstance(value, Mapping | list):
+        return value
+    if levels == 0:
+        raise RecursionError("nested too deeply")
     if isinstance(value, Mapping):
-        return {printable(key): printable(item) for key, item in value.items()}
-    return [printable(item) for item in value] if isinstance(value, list) else value
+        return {printable(key): printable(item, levels - 1) for key, item in value.items()}
+    return [printable(item, levels - 1) for item in value]
 
 
 def _plain(summary: Summary) -> dict[str, Any]:
