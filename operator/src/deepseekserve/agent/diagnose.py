@@ -3,7 +3,6 @@
 The command line over `diagnosis.LogReader`, for people and for tests; the agent uses the reader itself.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -34,13 +33,7 @@ def diagnose(log: BinaryIO) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the diagnosis as one JSON object; 0 also when it found a failure, 2 when the file cannot be read."""
-    parser = argparse.ArgumentParser(
-        prog="python -m deepseekserve.agent.diagnose",
-        description="Say why an engine's log ends as it does: one JSON object on stdout. `reason` is null when it "
-                    "shows no failure.",
-    )
-    parser.add_argument("file", metavar="FILE", help="a log of vLLM, or - for standard input")
-    path = parser.parse_args(arguments).file
+    path = _path(sys.argv[1:] if arguments is None else arguments)
     try:
         if path == "-":
             result = diagnose(sys.stdin.buffer)
@@ -52,6 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(json.dumps(result, ensure_ascii=False))
     return 0
+
+
+def _path(arguments: Sequence[str]) -> str:
+    if len(arguments) == 1 and (arguments[0] == "-" or not arguments[0].startswith("-")):
+        return arguments[0]
+    import argparse  # noqa: PLC0415  a tenth of what a short log takes, and only needed for help and for errors
+
+    parser = argparse.ArgumentParser(
+        prog="python -m deepseekserve.agent.diagnose",
+        description="Say why an engine's log ends as it does: one JSON object on stdout. `reason` is null when it "
+                    "shows no failure.",
+    )
+    parser.add_argument("file", metavar="FILE", help="a log of vLLM, or - for standard input")
+    return str(parser.parse_args(arguments).file)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from deepseekserve.agent.logtext import QUIET, Lines, Record, decode, record, re
 from deepseekserve.agent.phases import Phases
 from deepseekserve.agent.progress import Pulse, budget, expected_seconds
 from deepseekserve.agent.reasons import Phase, Reason
-from deepseekserve.agent.signatures import STATEMENT, Advice, Case, Fix, Weight, advise
+from deepseekserve.agent.signatures import Advice, Case, Fix, Weight, advise, statement
 from deepseekserve.agent.signatures.words import redact
+from deepseekserve.agent.telling import Telling
 
 __all__ = ["ExitInfo", "Failure", "Fix", "LogReader"]
 
@@ -57,7 +58,7 @@ class LogReader:
         self._phases.begin(now)
         self._facts = Facts()
         self._pulse = Pulse(now)
-        self._evidence = Evidence(STATEMENT)
+        self._evidence = Evidence(statement)
         self._causes = Causes()
         self._reached = (self.phase, self.percent)
         self._stopping = False
@@ -160,23 +161,30 @@ class LogReader:
 
     def _scan(self, whole: bytes, now: float) -> None:
         """Look at those of the whole lines that matter, and at all while an error is being written."""
-        lines, at = b"\n" + whole, 1
+        lines, at, evidence = b"\n" + whole, 1, self._evidence
+        telling = Telling(lines)
         while at < len(lines):
-            if not self._evidence.busy:
+            if not evidence.busy:
                 begin = next_line(lines, at, serving=self.serving_announced)
                 if begin is None:
                     return
                 at = begin
+            elif evidence.in_traceback:
+                count, at = evidence.pass_frames(lines, at, telling.next(at, serving=self.serving_announced))
+                self._count += count
+                if count:
+                    continue
             end = lines.find(b"\n", at)
             self._count += 1
+            tells = telling.within(at, end, serving=self.serving_announced)
             for one in records(lines[at:end]):
-                self._see(one, now, self._bytes + at)
+                self._see(one, now, self._bytes + at, tells)
             at = end + 1
 
-    def _see(self, one: Record, now: float, offset: int) -> None:
+    def _see(self, one: Record, now: float, offset: int, tells: bool) -> None:
         if self.serving_announced:
             self._stopping = self._stopping or (_is_stopping(one) and not self._causes.dead)
-        else:
+        elif tells:
             self._read_start(one, now)
         finding = self._evidence.see(one, self._count)
         if finding is not None and not self._stopping:

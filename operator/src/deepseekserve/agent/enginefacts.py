@@ -14,8 +14,10 @@ _NOTES_LIMIT = 8
 _DEFAULT_UTILIZATION_PERCENT = 92
 
 _VERSION = re.compile(r"(?:vLLM API server version|█ +version|LLM engine \(v) ?(\d[\w.+-]*)")
+# The look back stands behind each word's first letter: in front of them it would be tried at each character.
 _CONFIG = re.compile(
-    r"(?<![\w'])(max_seq_len|dtype|quantization|enforce_eager|device_config)=(?:torch\.)?'?([\w.-]+)'?")
+    r"(m(?<![\w']m)ax_seq_len|d(?<![\w']d)type|q(?<![\w']q)uantization|e(?<![\w']e)nforce_eager"
+    r"|d(?<![\w']d)evice_config)=(?:torch\.)?'?([\w.-]+)'?")
 _ASKED = re.compile(
     r"'(quantization|max_model_len|tensor_parallel_size|pipeline_parallel_size|gpu_memory_utilization|max_num_seqs"
     r"|kv_cache_memory_bytes|dtype|kv_cache_dtype|model|model_tag|port)': (?:'([^']{1,300})'|([-\d.]+))"
@@ -42,6 +44,14 @@ _NOTES: tuple[tuple[str, str], ...] = (
     ("Falling back to V0", "This engine fell back to its older V0 core."),
     ("Custom allreduce is disabled", "The GPUs have no fast direct link: tensor parallelism is slower."),
     ("does not have native support for FP8", "This GPU has no native FP8: FP8 weights save memory here, but no time."),
+)
+
+# Where none of these stands in a line, `Facts` finds nothing in it.
+WORDS = (
+    "API server version", "█ ", "LLM engine", "non-default args", "args: Namespace", "cpu.py:", "cpu_",
+    "No platform detected", "UnspecifiedPlatform", "max model len", "KV cache", "Maximum concurrency", "blocks: ",
+    "Model loading took", "Loading model weights took", "Checkpoint size", "Auto-fit max_model_len", "Casting torch",
+    "Using fp8 data type", *(words for words, _ in _NOTES),
 )
 
 
@@ -85,7 +95,7 @@ class Facts:
             self._config(text)
         elif "non-default args" in text or "args: Namespace" in text:
             self._arguments(text)
-        if _CPU_SOURCE.search(record.source):
+        if "cpu" in record.source and _CPU_SOURCE.search(record.source):
             self.cpu = True
         if "No platform detected" in text or "UnspecifiedPlatform" in text:
             self.no_platform = True
@@ -133,10 +143,10 @@ class Facts:
             self.checkpoint_bytes = int(float(found[1]) * GIB)
 
     def _note(self, text: str) -> None:
-        if found := _AUTO_FIT.search(text):
+        if "Auto-fit" in text and (found := _AUTO_FIT.search(text)):
             self.known["maxModelLen"] = int(found[2])
             self._add(f"The context was reduced from {found[1]} to {found[2]} tokens: the KV cache holds no more.")
-        if found := _CAST.search(text):
+        if "Casting" in text and (found := _CAST.search(text)):
             self._add(f"The dtype was changed from {found[1]} to {found[2]}.")
         if "Using fp8 data type to store kv cache" in text and "fp8" not in self.asked.get("kv_cache_dtype", ""):
             self._add(_FP8_CACHE)

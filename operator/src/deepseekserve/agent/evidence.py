@@ -5,6 +5,7 @@ write an error down, and nothing about what it means.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deepseekserve.agent.logtext import QUIET, Record
@@ -27,11 +28,17 @@ _FINAL = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?::(?: |$)|$)")
 _ARGPARSE = re.compile(r"(?:[\w.-]+ ?){1,3}: error: ")
 _NOT_FATAL = re.compile(r"Exception ignored in|Task exception was never retrieved|Future exception was never retrieved"
                         r"|Exception in thread .{0,80}usage")
-_DEATH = re.compile(r"engine core exited unexpectedly")       # vLLM 0.32 says it as a warning
+_DEATH = "engine core exited unexpectedly"       # vLLM 0.32 says it as a warning
 # Where the traceback of an error begins that nobody has caught: at the outermost frame of a process.
 _OUTERMOST = re.compile(r"in (?:<module>|_bootstrap\b|_run_module_as_main\b)")
 # Frames of Python's own parsers and imports: an error is known by those of their caller.
 _PARSER_FRAME = re.compile(r'File "(?:[^"]*/python3\.\d+/(?:json|codecs)\b|<frozen importlib)')
+# Lines within one traceback, all with the same head: nothing there can end it, be JSON, a bar, or hide a colour.
+_FRAME_LINE = rb"  +(?=[!-~])[^\n\x00\x1b{%]{1,4000}\n"
+_FRAMES_TOGETHER = re.compile(
+    rb"(?P<head>(?:\((?P<name>[A-Za-z][\w .:-]{0,99}?) pid=(?P<pid>[\w.]{1,99})\) )?"
+    rb"(?:(?:ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d \[(?P<source>[\w./-]{1,200}:\d{1,9})\] )?)"
+    + _FRAME_LINE + rb"(?:(?P=head)" + _FRAME_LINE + rb"){1,200}")
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 _NOISE = re.compile(
     r"nanobind:|resource_tracker:|warnings\.warn|^INFO:|For further information visit|\[Autotuner\]|^Dumping ")
@@ -72,15 +79,25 @@ class _Open:
     finding: Finding | None = None
     source: str = ""
 
+    def frame(self, text: str) -> None:
+        """Take a line of the traceback."""
+        text = text.strip()
+        self.outermost = self.outermost or text
+        if text.startswith('File "'):
+            self.in_parser = _PARSER_FRAME.search(text) is not None
+        if not self.in_parser:
+            self.frames = [*self.frames[1 - _FRAMES:], text[:300]]
+
 
 class Evidence:
     """Collects Findings from interleaved processes; `busy` while lines to come may belong to one."""
 
-    def __init__(self, statement: re.Pattern[str]) -> None:
+    def __init__(self, statement: Callable[[], re.Pattern[str]]) -> None:
         self._statement = statement
         self._open: dict[str, _Open] = {}
         self._adjacent: Finding | None = None       # the Finding that the line just before belongs to
         self._patience = 0
+        self.in_traceback = False       # the line just before began one, or belongs to one
 
     @property
     def busy(self) -> bool:
@@ -89,10 +106,11 @@ class Evidence:
 
     def see(self, record: Record, line: int) -> Finding | None:
         """Take one line; return the Finding that it begins or continues."""
+        self.in_traceback = False
         self._patience -= self._patience > 0
         adjacent, self._adjacent = self._adjacent, None
         text = record.text.rstrip()
-        if record.level in QUIET and not _DEATH.search(text):
+        if record.level in QUIET and _DEATH not in text:
             self._quiet(record, text)
             return None
         state = self._state(record)
@@ -133,6 +151,7 @@ class Evidence:
         state.traceback, state.frames, state.in_parser, state.outermost, state.finding = True, [], False, "", None
         state.source = record.source
         self._patience = _TRACEBACK_LINES
+        self.in_traceback = True
 
     def _inside(self, state: _Open, record: Record, text: str, line: int) -> Finding | None:
         if _FINAL.match(text) and "Traceback (most" not in text:
@@ -142,17 +161,36 @@ class Evidence:
                 return None
             return self._found(state, record, text, line, traced=True)
         if text:
-            state.outermost = state.outermost or text.strip()
-            if text.lstrip().startswith('File "'):
-                state.in_parser = _PARSER_FRAME.search(text) is not None
-            if not state.in_parser:
-                state.frames = [*state.frames[1 - _FRAMES:], text.strip()[:300]]
+            state.frame(text)
+        self.in_traceback = True
         return None
+
+    def pass_frames(self, lines: bytes, at: int, end: int) -> tuple[int, int]:
+        """Take the lines before `end` that only go on with the traceback at `at`, as `see` would one after the other.
+
+        Returns how many, and where they end: `(0, at)` where each has to be seen by itself.
+        """
+        found = _FRAMES_TOGETHER.match(lines, at, end)
+        if found is None:
+            return 0, at
+        head, name, pid, source = ((part or b"").decode() for part in found.group("head", "name", "pid", "source"))
+        state = self._open.get(f"{name} {pid}" if name else "")
+        text = lines[at:found.end() - 1].decode("utf-8", "replace")
+        together = text.split("\n")
+        if state is None or not state.traceback or state.source != source or len(together) >= self._patience:
+            return 0, at
+        self._patience -= len(together)
+        self._adjacent = None
+        keeps_all = not state.in_parser and _PARSER_FRAME.search(text) is None
+        state.outermost = state.outermost or together[0][len(head):].strip()
+        for line in together[-_FRAMES:] if keeps_all else together:
+            state.frame(line[len(head):])
+        return len(together), found.end()
 
     def _is_statement(self, text: str) -> bool:
         if "%|" in text or "% Completed |" in text or text.startswith(("    ", '  File "')):
             return False                # a bar, a frame: many, and the search below is dear
-        return not _NOISE.search(text) and self._statement.search(text, 0, _STATEMENT_CHARS) is not None
+        return not _NOISE.search(text) and self._statement().search(text, 0, _STATEMENT_CHARS) is not None
 
     def _found(self, state: _Open, record: Record, text: str, line: int, *, traced: bool = False) -> Finding:
         previous = state.finding
@@ -191,4 +229,4 @@ def _is_error(text: str) -> bool:
     body = text.lstrip()
     if len(text) - len(body) > 4:
         return False
-    return _RAISED.match(body) is not None or _ARGPARSE.match(body) is not None
+    return _RAISED.match(body) is not None or (": error: " in body and _ARGPARSE.match(body) is not None)

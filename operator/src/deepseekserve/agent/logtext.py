@@ -5,7 +5,7 @@ First stage of the diagnosis: `diagnosis.LogReader` feeds bytes in, `evidence` a
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 LINE_HEAD = 6144      # of a longer line only its first and its last bytes are kept
@@ -32,6 +32,11 @@ _VLLM = re.compile(
     r"(?P<level>TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? "
     r"(?:\[(?P<source>[^\]]+:\d+)\]|(?P<old>[\w.]+\.py:\d+)\]) ?"
 )
+# What vLLM's processes nearly always write: at one look what the expressions above find in several.
+_USUAL = re.compile(
+    r"(?:\((?P<name>[A-Za-z][\w .:-]*?) pid=(?P<pid>[\w.]+)\) )?"
+    r"(?P<level>TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d \[(?P<source>[^\]]+:\d+)\] ?"
+)
 _UVICORN = re.compile(r"(?P<level>INFO|WARNING|ERROR|CRITICAL|DEBUG): {4,}(?=\S)")
 _TORCH = re.compile(r"(?:\[rank\d+\]:)?\[?(?P<level>[IWEFVD])\d{3,4} \d\d:\d\d:\d\d\.\d+ [^\]]*\] ?(?:\[\d+/\d+\] ?)?")
 _GLOG_LINE = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:[\d.]+ +\d+ \S+:\d+\] ?")
@@ -39,6 +44,7 @@ _DATED = re.compile(
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\]?:? *[-|]? *"
     r"(?:\[?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL|[IWEF](?= ))\]? *[-|:]? *)?"
 )
+_NO_HEAD = ("", " ")          # what a line begins with that no prefix and no logger's head begins with
 _GLUED = re.compile(r"\d(?:\w+/s|s/\w+)\](?=\(|INFO|ERROR|WARNING|DEBUG|\[rank|Traceback|\w*Error: )")
 
 # A progress bar that the next state of the same bar has overwritten, and nothing else on its line.
@@ -112,26 +118,27 @@ def decode(line: bytes) -> str:
     return text.replace("\x00", "")
 
 
-def records(line: bytes) -> Iterator[Record]:
+def records(line: bytes) -> Sequence[Record]:
     """The Records of one line: several when a JSON formatter put a whole message into it, or when another process wrote
     before a progress bar had ended its line."""
     text = decode(line)
     if "{" in text[:120] and text.rstrip().endswith("}") and (parsed := _from_json(text)) is not None:
         process, level, source, message = parsed
-        for part in message.splitlines()[:400]:
-            yield Record(process, level, source, part)
-        return
+        return [Record(process, level, source, part) for part in message.splitlines()[:400]]
     first = record(text)
-    if not first.level and "%" in text and (glued := _GLUED.search(text)):
-        yield record(text[:glued.end()])
-        yield record(text[glued.end():])
-        return
-    yield first
+    if not first.level and "%" in text and 0 <= text.find("]") < len(text) - 1 and (glued := _GLUED.search(text)):
+        return (record(text[:glued.end()]), record(text[glued.end():]))
+    return (first,)
 
 
 def record(text: str) -> Record:
     """Take one line apart: foreign prefix, process prefixes (Ray nests them), the logger's own head, the text."""
+    if found := _USUAL.match(text):
+        name, pid, level, source = found.group("name", "pid", "level", "source")
+        return Record(f"{name} {pid}" if name else "", level, source, text[found.end():])
     process, text = _strip_prefixes(text)
+    if text[:1] in _NO_HEAD:
+        return Record(process, "", "", text)
     for _ in range(2):                  # a date may stand before the engine's own head
         for head in (_VLLM, _UVICORN, _TORCH, _GLOG_LINE, _DATED):
             if found := head.match(text):
@@ -149,6 +156,8 @@ def record(text: str) -> Record:
 def _strip_prefixes(text: str) -> tuple[str, str]:
     """Process that wrote the line, "" where it does not say, and the line without all prefixes."""
     process = ""
+    if text[:1] in _NO_HEAD:
+        return process, text
     for _ in range(3):
         if not (found := _FOREIGN.match(text)):
             break

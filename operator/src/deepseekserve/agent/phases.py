@@ -85,6 +85,9 @@ LATE: tuple[tuple[str, int], ...] = (
     ("Started server process", 98),
 )
 
+# Nearly every line with a mark has one only: it need not be looked for among all.
+_ALONE: dict[str, tuple[tuple[Mark, ...], tuple[tuple[str, int], ...]]] = {
+    **{mark.words: ((mark,), ()) for mark in MARKS}, **{words: ((), ((words, percent),)) for words, percent in LATE}}
 _MARKED = re.compile(any_of([words.encode() for words in (*(m.words for m in MARKS), *(w for w, _ in LATE))]).decode())
 
 # A progress bar of tqdm, with or without blocks: `label:  33% Completed | 1/3 [00:02<00:05`.
@@ -121,24 +124,28 @@ class Phases:
 
     def see(self, record: Record, now: float) -> None:
         """Take one line into account; outside any logger only if it begins with the words (source code quotes them)."""
-        if _MARKED.search(record.text):
-            self._see_marks(record.text, now, quiet=record.level in QUIET)
+        if found := _MARKED.search(record.text):
+            self._see_marks(found, now, quiet=record.level in QUIET)
         self.see_bar(record.text, now)
 
-    def _see_marks(self, text: str, now: float, *, quiet: bool) -> None:
-        for mark in MARKS:
+    def _see_marks(self, first: re.Match[str], now: float, *, quiet: bool) -> None:
+        text = first.string
+        alone = _MARKED.search(text, first.start() + 1) is None
+        marks, late = _ALONE[first[0]] if alone else (MARKS, LATE)
+        for mark in marks:
             if mark.words in text and (quiet or text.startswith(mark.words)):
                 self._mark(mark, text, now)
-        for words, percent in LATE:
+        for words, percent in late:
             if quiet and words in text:
                 self._raise_percent(percent)
 
     def see_bar(self, text: str, now: float) -> None:
         """Take the last progress bar of `text` into account; the line may still be unfinished."""
-        if "%" not in text:
-            return
-        if bars := list(BAR.finditer(text)):
-            self._bar(bars[-1], now)
+        bar = None
+        while "%" in text and "<" in text and (found := BAR.search(text)):     # both are dear without these
+            bar, text = found, text[found.end():]
+        if bar is not None:
+            self._bar(bar, now)
 
     def tick(self, now: float) -> None:
         """Let time pass: a model of the hub that says nothing before loading is being downloaded."""
@@ -152,7 +159,7 @@ class Phases:
 
     def _mark(self, mark: Mark, text: str, now: float) -> None:
         phase = mark.phase
-        if model := _MODEL.search(text):
+        if "model" in text and (model := _MODEL.search(text)):
             self.from_hub = _HUB_MODEL.match(model[1] or model[2]) is not None
         if mark.words in BEFORE_LOADING:
             if self.from_hub:

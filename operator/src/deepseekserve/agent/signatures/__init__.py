@@ -6,7 +6,7 @@ is a full disk). Which of several errors is the cause is decided by `causes`, no
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Reason
@@ -25,7 +25,8 @@ from deepseekserve.agent.signatures import (
 )
 from deepseekserve.agent.signatures.entry import Advice, Adviser, Case, Signature, Weight
 
-__all__ = ["ADVICE", "STATEMENT", "TABLE", "Advice", "Case", "Fix", "Signature", "Weight", "advise", "classify"]
+__all__ = ["ADVICE", "TABLE", "Advice", "Case", "Fix", "Signature", "Weight", "advise", "classify",
+           "statement"]
 
 TABLE: tuple[Signature, ...] = (
     *memory.SIGNATURES, *quantization.SIGNATURES, *arguments.SIGNATURES, *model.SIGNATURES, *machine.SIGNATURES,
@@ -37,11 +38,16 @@ ADVICE: dict[Reason, Adviser] = {
     **machine_advice.ADVICE, **ending.ADVICE,
 }
 
-# What is fatal on a line of its own, without an exception's name and whatever stands around it.
-STATEMENT = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", s.pattern) for s in TABLE if s.statement))
-
-
 _TEXT_CHARS = 2500          # an error says at its beginning what it is about
+
+
+@cache
+def statement() -> re.Pattern[str]:
+    """Return what is fatal on a line of its own, without an exception's name and whatever stands around it.
+
+    The largest expression of all: it is made when a line that may be a statement comes, which most starts do not bring.
+    """
+    return re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", s.pattern) for s in TABLE if s.statement))
 
 
 @lru_cache(maxsize=512)

@@ -12,6 +12,7 @@ from functools import cached_property
 from deepseekserve.agent.enginefacts import Facts
 from deepseekserve.agent.fixes import Fix
 from deepseekserve.agent.reasons import Phase, Reason
+from deepseekserve.agent.signatures.needed import needed
 
 
 class Weight(IntEnum):
@@ -76,8 +77,14 @@ class Signature:
     def _pattern(self) -> re.Pattern[str]:
         return re.compile(self.pattern)
 
+    @cached_property
+    def _needed(self) -> tuple[str, ...]:
+        return needed(self.pattern)
+
     def match(self, text: str, frames: str) -> dict[str, str] | None:
         """Values found when this wording is in `text`, else None."""
+        if self._needed and not any(words in text for words in self._needed):
+            return None
         found = self._pattern.search(text)
         if found is None or (self.frames and not re.search(self.frames, frames)):
             return None

@@ -3,8 +3,6 @@
 Data for `arguments`; the spelling is that of `vllm serve --help=all`, without the leading dashes.
 """
 
-import difflib
-
 _SPELLINGS = """
 additional-config aggregate-engine-logging all2all-backend allow-credentials allow-deprecated-quantization
 allowed-headers allowed-local-media-path allowed-media-domains allowed-methods allowed-origins
@@ -76,6 +74,8 @@ FLAGS = frozenset(_SPELLINGS.split())
 
 def nearest(flag: str) -> str | None:
     """Return the existing flag that looks most like `flag`, with its dashes, or None when none does."""
+    import difflib  # noqa: PLC0415  few logs need it
+
     name = flag.lstrip("-").split("=")[0].replace("_", "-").lower()
     found = difflib.get_close_matches(name.removeprefix("no-"), FLAGS, n=1, cutoff=0.75)
     if not found:
