@@ -9,7 +9,7 @@ import pytest
 from deepseekserve import catalog, fits
 from deepseekserve.api import InvalidSpec
 from deepseekserve.facts import Fix
-from deepseekserve.fits import memory
+from deepseekserve.fits.case import mended as mended_case
 from tests.unit.fits.cases import DISTILL, R1, judged, known, mended, offers, reasons, serve
 from tests.unit.sizing.models import gemma3, llama
 
@@ -231,12 +231,39 @@ def test_more_ranks_than_gpus_and_a_step_smaller_than_its_requests_are_refused()
     found = judged(DISTILL + "Qwen-1.5B", "H100", resources={"parallelism": {"tensor": 2}},
                    engine={"maxNumSeqs": 512, "maxNumBatchedTokens": 256})
     assert reasons(found) == ["NotEnoughDevices", "InvalidArgument"]
-    assert offers(found) == [("resources.gpu.count", "2"), ("engine.maxNumSeqs", "256")]
+    assert [[fix.value for fix in remedy.fixes] for remedy in found.remedies] == [["2", "256"], ["1", "256"]]
+    assert [[fix.field for fix in finding.fixes] for finding in found.refusals] == [
+        ["spec.resources.gpu.count", "spec.resources.parallelism.tensor"], ["spec.engine.maxNumSeqs"]]
 
 
 def test_ranks_of_a_number_of_its_own_are_changed_within_the_gpus_of_the_pod() -> None:
     found = judged(DISTILL + "Qwen-32B", "H100", resources={"gpu": {"count": 3}, "parallelism": {"tensor": 3}})
     assert offers(found) == [("resources.parallelism.tensor", "2")]
+
+
+@pytest.mark.parametrize(("resources", "expected"), [
+    ({"gpu": {"count": 4}, "parallelism": {"tensor": 12}}, [("resources.parallelism.tensor", "4")]),
+    ({"gpu": {"count": 8}, "parallelism": {"tensor": 128}}, [("resources.parallelism.tensor", "8")]),
+    ({"gpu": {"count": 4}, "parallelism": {"tensor": 8}},
+     [("resources.gpu.count", "8"), ("resources.parallelism.tensor", "4")]),
+])
+def test_as_many_ranks_are_offered_as_there_are_gpus_for_and_a_pod_may_have(
+    resources: dict[str, Any], expected: list[tuple[str, str]],
+) -> None:
+    assert offers(judged(DISTILL + "Qwen-32B", "H100", resources=resources)) == expected
+
+
+def test_a_copy_of_the_model_is_offered_with_all_that_it_needs() -> None:
+    found = judged(DISTILL + "Llama-8B", "L4", engine={"quantization": "INT8", "maxModelLen": 100_000})
+    groups = [[(fix.field, fix.value) for fix in remedy.fixes] for remedy in found.remedies]
+    copies = [group for group in groups if group[0][0] == "spec.model.source"]
+    assert len(copies) > 1
+    assert {group[1] for group in copies} == {("spec.engine.quantization", "Auto")}
+
+
+def test_an_older_engine_is_offered_the_context_that_fits() -> None:
+    found = judged(DISTILL + "Llama-8B", "V100-32GB", engine={"image": "vllm/vllm-openai:v0.8.5"})
+    assert offers(found)[0][0] == "engine.maxModelLen"
 
 
 def test_one_problem_of_division_is_said_alone() -> None:
@@ -384,7 +411,7 @@ def test_fixes_are_applied_as_a_user_would_and_refused_as_the_resource_would() -
 
 def test_a_fix_that_the_resource_does_not_take_is_not_offered() -> None:
     case = fits.case_of(serve(R1), known(R1, "H200"))
-    assert not memory.works(case, Fix("spec.engine.maxModelLen", "many", ""))
+    assert mended_case(case, [Fix("spec.engine.maxModelLen", "many", "")]) is None
 
 
 def test_a_contradiction_is_no_verdict() -> None:

@@ -24,8 +24,8 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 ON = {"r1-distill-qwen-1.5b": "8Gi", "r1-distill-qwen-14b": "A100-40GB", "deepseek-v2-lite": "A100-40GB",
       "r1-distill-qwen-32b": "A100-80GB"}
 GUIDE: Mapping[str, Any] = {"quantization": "AWQ", "maxModelLen": 32768}
-KEYS = {"file", "name", "namespace", "fits", "message", "refusals", "fixes", "warnings", "missing", "model", "gpu",
-        "sizing", "arguments"}
+KEYS = {"file", "name", "namespace", "fits", "message", "refusals", "fixes", "remedies", "warnings", "missing",
+        "model", "gpu", "sizing", "arguments"}
 
 
 def resource(source: str = "hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", **spec: Any) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def test_every_key_of_the_json_is_documented(file: Any, capsys: pytest.CaptureFi
     found = planned(capsys, "-f", file(resource(engine=GUIDE)), "--gpu", "T4")
     (one_plan,) = found["plans"]
     keys = {*found, *one_plan, *one_plan["model"], *one_plan["gpu"], *one_plan["sizing"], *one_plan["refusals"][0],
-            *one_plan["fixes"][0], "error"}
+            *one_plan["fixes"][0], *one_plan["remedies"][0], "error"}
     page = (ROOT / "docs" / "plan.md").read_text().partition("## JSON")[2]
     assert {key for key in keys if key not in page} == set()
 
@@ -316,6 +316,23 @@ def test_the_page_shows_verdict_terms_bar_and_what_to_do(file: Any, capsys: pyte
     for part in (": r1: REFUSED", "AWQ is asked for", "weights         3.35 GiB", "there are      13.10 GiB", "[####",
                  "spec.engine.quantization: Auto", "Tesla-T4, 14.56 GiB", "vllm serve deepseek-ai/"):
         assert part in page
+
+
+def test_the_page_says_what_belongs_together_and_what_are_alternatives(
+    file: Any, capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = resource("hf://deepseek-ai/DeepSeek-R1-Distill-Llama-8B", engine={"quantization": "AWQ",
+                                                                             "maxModelLen": 20000})
+    assert plan.main(["-f", file(asked), "--gpu", "T4"]) == 1
+    page = capsys.readouterr().out.splitlines()
+    said = [line.split("   (")[0].split() for line in page if line.startswith(("  to do:", "  or:", "    and:"))]
+    assert said[:3] == [
+        ["to", "do:", "spec.engine.quantization:", "Auto"],
+        ["and:", "spec.model.source:", "hf://RedHatAI/DeepSeek-R1-Distill-Llama-8B-FP8-dynamic"],
+        ["and:", "spec.engine.dtype:", "Float16"]]
+    assert said[-2:] == [
+        ["or:", "spec.engine.quantization:", "Auto"],
+        ["and:", "spec.scheduling.nodeSelector:", '{"nvidia.com/gpu.product":', '"NVIDIA-A10"}']]
 
 
 def test_a_page_without_a_sum_says_so(file: Any, folder: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,10 @@
     case        all of that in one value; `edited` is the same with a fix applied
     formats     what quantization, dtype and compute capability forbid
     division    what heads, devices and the model's own context forbid
-    memory      what the sum forbids, and which edits would help
-    verdict     all checks -> Verdict
+    memory      what the sum forbids, and which edits may help
+    checks      all of these in order, and what is missing for a better answer
+    remedies    what is refused -> edits after which all checks admit it
+    verdict     all of it -> Verdict
 
 Pure. A refusal carries the number that failed and fixes in the form that failures have.
 """

@@ -1,6 +1,6 @@
 """Turns a resource and what is known of its model and GPU into one value: what the checks look at.
 
-Pure. `edited` applies fixes to a resource, which is how each fix is tried before it is offered.
+Pure. `edited` applies fixes to a resource, and `mended` to a case, which is how each is tried before it is offered.
 """
 
 import json
@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from deepseekserve import engine, sizing
-from deepseekserve.api import DeepSeekServe, parse_spec
+from deepseekserve import catalog, engine, sizing
+from deepseekserve.api import DeepSeekServe, InvalidSpec, parse_spec
 from deepseekserve.catalog import Gpu
 from deepseekserve.facts import Fix
 from deepseekserve.fits import asked
+
+MODEL_SOURCE, NODE_SELECTOR = "spec.model.source", "spec.scheduling.nodeSelector"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,21 @@ def edited(serve: DeepSeekServe, fixes: Iterable[Fix]) -> DeepSeekServe:
             part = part.setdefault(name, {})
         part[last] = _value(fix.value)
     return replace(serve, spec=parse_spec(spec))
+
+
+def mended(case: Case, fixes: Iterable[Fix]) -> Case | None:
+    """The case with these fixes applied, and what is known of the model and the GPU that they name; None: refused."""
+    known, chosen = case.known, list(fixes)
+    try:
+        serve = edited(case.serve, chosen)
+        for fix in chosen:
+            if fix.field == MODEL_SOURCE and (copy := catalog.find_model(fix.value)):
+                known = replace(known, config=copy.config, weights_bytes=copy.weights_bytes)
+            if fix.field == NODE_SELECTOR:
+                known = replace(known, gpu=catalog.find_gpu(asked.product(serve) or ""))
+        return case_of(serve, known)
+    except InvalidSpec:
+        return None
 
 
 def _value(text: str) -> Any:

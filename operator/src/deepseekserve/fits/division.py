@@ -11,7 +11,7 @@ from deepseekserve.agent.reasons import Reason
 from deepseekserve.engine import AUTO, gpu_count
 from deepseekserve.facts import Finding, Fix
 from deepseekserve.fits import asked, memory
-from deepseekserve.fits.case import Case
+from deepseekserve.fits.case import Case, mended
 
 _LONGER = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 
@@ -22,7 +22,7 @@ def devices(case: Case) -> Iterator[Finding]:
     if case.on_gpu and case.ranks > count:
         yield Finding(
             Reason.NOT_ENOUGH_DEVICES, f"{case.ranks} devices share the model, and the pod has {count}",
-            fixes=(Fix("spec.resources.gpu.count", str(case.ranks), "one GPU for each"),))
+            fixes=(*_more(case), *_fewer(case, count)))
 
 
 def batch(case: Case) -> Iterator[Finding]:
@@ -46,8 +46,7 @@ def heads(case: Case) -> Iterator[Finding]:
     plan = case.plan
     if plan and (problems := sizing.indivisible(plan.shape, plan.form, plan.setup)):
         said = problems[0] if len(problems) == 1 else f"{', '.join(problems[:-1])} and {problems[-1]}"
-        yield Finding(Reason.TENSOR_PARALLEL_INDIVISIBLE, f"{said} cannot be divided by {plan.setup.tensor}",
-                      fixes=tuple(_nearest(case, plan)))
+        yield Finding(Reason.TENSOR_PARALLEL_INDIVISIBLE, f"{said} cannot be divided by {plan.setup.tensor}")
 
 
 def context(case: Case) -> Iterator[Finding]:
@@ -64,18 +63,47 @@ def context(case: Case) -> Iterator[Finding]:
             fixes=(Fix("spec.engine.maxModelLen", str(longest), "the longest that the model allows"),))
 
 
-def _nearest(case: Case, plan: sizing.Plan) -> Iterator[Fix]:
+def nearest(case: Case) -> Iterator[Fix]:
     """The next smaller and the next larger number of ranks that can share the model, and hold it where that is known.
 
-    With a number of ranks of its own, more than the pod has GPUs for cannot be had by one edit.
+    With a number of ranks of its own, no more than the pod has GPUs for.
     """
-    is_auto = case.serve.spec.resources.parallelism.tensor == AUTO
-    field = "spec.resources.gpu.count" if is_auto else "spec.resources.parallelism.tensor"
-    most = memory.MOST_GPUS if is_auto else gpu_count(case.serve)
-    tensor, pipeline = plan.setup.tensor, plan.setup.pipeline
-    for order in (range(tensor - 1, 0, -1), range(tensor + 1, most // pipeline + 1)):
-        edits = (Fix(field, str(number * pipeline if is_auto else number), f"{number} ranks share each layer")
-                 for number in order
-                 if not sizing.indivisible(plan.shape, plan.form, replace(plan.setup, tensor=number)))
-        if fix := next((edit for edit in edits if case.room is None or memory.works(case, edit)), None):
+    plan, is_auto = case.plan, case.serve.spec.resources.parallelism.tensor == AUTO
+    if plan is None:
+        return
+    most = (memory.MOST_GPUS if is_auto else gpu_count(case.serve)) // plan.setup.pipeline
+    for order in (range(min(plan.setup.tensor - 1, most), 0, -1), range(plan.setup.tensor + 1, most + 1)):
+        edits = (_ranks(case, number) for number in order if _divides(plan, number))
+        if fix := next((edit for edit in edits if _holds(case, edit)), None):
             yield fix
+
+
+def _more(case: Case) -> Iterator[Fix]:
+    """As many GPUs as there are ranks, where the model can be divided by them."""
+    if case.plan is None or _divides(case.plan, case.plan.setup.tensor):
+        yield Fix("spec.resources.gpu.count", str(case.ranks), "one GPU for each")
+
+
+def _fewer(case: Case, count: int) -> Iterator[Fix]:
+    """As many ranks as there are GPUs for and the model can be divided by."""
+    most = count // case.serve.spec.resources.parallelism.pipeline
+    if number := next((n for n in range(most, 0, -1) if case.plan is None or _divides(case.plan, n)), None):
+        yield _ranks(case, number)
+
+
+def _ranks(case: Case, number: int) -> Fix:
+    parallelism = case.serve.spec.resources.parallelism
+    why = f"{number} ranks share each layer" if number > 1 else "one rank holds each layer"
+    if parallelism.tensor == AUTO:
+        return Fix("spec.resources.gpu.count", str(number * parallelism.pipeline), why)
+    return Fix("spec.resources.parallelism.tensor", str(number), why)
+
+
+def _divides(plan: sizing.Plan, tensor: int) -> bool:
+    return not sizing.indivisible(plan.shape, plan.form, replace(plan.setup, tensor=tensor))
+
+
+def _holds(case: Case, fix: Fix) -> bool:
+    """Whether memory has nothing against it, as far as that is known."""
+    other = mended(case, [fix])
+    return other is not None and next(memory.memory(other), None) is None

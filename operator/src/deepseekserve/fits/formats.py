@@ -86,14 +86,6 @@ def falls_back(case: Case) -> Fix | None:
     return Fix(_DTYPE, value, f"{gpu.product} has no bfloat16, so the engine would take {value} unasked")
 
 
-def needed_capability(case: Case) -> int:
-    """The least compute capability that runs what is asked for."""
-    method, engine = _method(case), case.serve.spec.engine
-    return max(LEAST_CAPABILITY, method.least_capability if method else 0,
-               catalog.BFLOAT16_CAPABILITY if engine.dtype == "BFloat16" else 0,
-               _SPARSE_CAPABILITY if _is_sparse(case) else 0, _cache_capability(case))
-
-
 def _cache_capability(case: Case) -> int:
     """The least that has code for the KV cache's number format."""
     if not case.serve.spec.engine.kv_cache_dtype.startswith("FP8"):

@@ -38,6 +38,7 @@ def plan(place: str, verdict: fits.Verdict) -> dict[str, Any]:
         "refusals": [{"reason": finding.reason.value, "message": finding.message, "fixes": _fixes(finding.fixes)}
                      for finding in verdict.refusals],
         "fixes": _fixes(verdict.fixes),
+        "remedies": [{"fixes": _fixes(remedy.fixes)} for remedy in verdict.remedies],
         "warnings": list(verdict.warnings),
         "missing": list(verdict.missing),
         "model": _known({

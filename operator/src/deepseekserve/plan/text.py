@@ -4,7 +4,7 @@ Pure.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 GIB = 1 << 30
@@ -28,14 +28,22 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
     yield f"{head}: {_WORDS[plan['fits']]}"
     yield f"  {plan['message']}"
     yield from _sizing(plan["sizing"])
-    for title, key in (("to do", "fixes"), ("warning", "warnings"), ("not known", "missing")):
+    yield from _to_do(plan["remedies"])
+    for title, key in (("warning", "warnings"), ("not known", "missing")):
         for item in plan[key] if plan[key] != [plan["message"]] else ():
-            said = item if isinstance(item, str) else f"{item['field']}: {item['value']}   ({item['why']})"
-            yield f"  {title + ':':12}{said}"
+            yield f"  {title + ':':12}{item}"
     yield f"  {'model:':12}{plan['model']['source']}; config.json from {plan['model'].get('config', 'nowhere')}"
     if gpu := plan["gpu"]:
         yield f"  {'GPU:':12}{gpu['product']}, {_gib(gpu['memoryBytes'])} GiB as CUDA reports it"
     yield f"  {'arguments:':12}{shlex.join(plan['arguments'])}"
+
+
+def _to_do(remedies: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Alternatives, each with the edits that belong together."""
+    for number, remedy in enumerate(remedies):
+        for place, fix in enumerate(remedy["fixes"]):
+            title = "  and:" if place else "or:" if number else "to do:"
+            yield f"  {title:12}{fix['field']}: {fix['value']}   ({fix['why']})"
 
 
 def _sizing(sizing: Mapping[str, Any]) -> Iterator[str]:

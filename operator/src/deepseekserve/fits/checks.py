@@ -1,0 +1,36 @@
+"""All checks in order, and the facts that a case lacks: what `remedies` tries edits by, and `verdict` tells.
+
+Pure.
+"""
+
+from collections.abc import Callable, Iterator
+
+from deepseekserve import catalog
+from deepseekserve.facts import Finding
+from deepseekserve.fits import division, formats, memory
+from deepseekserve.fits.case import Case
+
+Check = Callable[[Case], Iterator[Finding]]
+CHECKS: tuple[Check, ...] = (
+    formats.capability, formats.quantization, formats.dtype, formats.cache_dtype, division.devices, division.batch,
+    division.heads, division.context, memory.memory,
+)
+
+
+def refusals(case: Case) -> list[tuple[Check, Finding]]:
+    """What is refused, by which check; the fixes of a finding are edits that nobody has tried."""
+    return [(check, finding) for check in CHECKS for finding in check(case)]
+
+
+def missing(case: Case) -> Iterator[str]:
+    """Facts without which nobody can say that it fits."""
+    if case.plan is None:
+        yield case.problem
+    if case.on_gpu and case.known.gpu is None:
+        name = case.known.gpu_name
+        yield f"the GPU {name} is not in the catalogue, and its memory not known" if name else "the GPU is not known"
+    if flags := memory.uncounted(case):
+        yield f"{' and '.join(flags)} is not part of the sum"
+    method = case.method or case.flag
+    if method and method not in catalog.METHODS:
+        yield f"vLLM {catalog.ENGINE} itself has no {method}: whether the image has a plugin for it is not known"
