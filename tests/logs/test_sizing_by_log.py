@@ -1,15 +1,18 @@
 """Predictions against what engines reported on real machines; docs/sizing.md is the table of it."""
 
 from statistics import median
+from typing import Any
 
 import pytest
 
-from deepseekserve import sizing
-from deepseekserve.sizing import Room, working
+from deepseekserve import fits, sizing
+from deepseekserve.catalog import Gpu
+from deepseekserve.sizing import working
 from tests.logs import recorder
 from tests.sizing import __main__ as table
 from tests.sizing.fit import fit, judged, left_out
 from tests.sizing.logs import GIB, Report, reports
+from tests.unit.fits.cases import serve
 
 TOKENS_PERCENT, WEIGHTS_PERCENT, USED_PERCENT = 1, 2, 5
 LOGS = list(reports())
@@ -41,11 +44,42 @@ def test_the_constant_that_is_fitted_is_the_one_that_the_logs_give() -> None:
     assert fit(judged()).other_mib * working.MIB == working.OTHER_BYTES
 
 
-@pytest.mark.parametrize("report", [r for r in LOGS if r.total], ids=lambda report: report.name)
+@pytest.mark.parametrize("report", LOGS, ids=lambda report: report.name)
 def test_a_start_that_succeeded_would_not_have_been_refused(report: Report) -> None:
-    room = Room(int((report.total or 0) * GIB), report.percent)
-    found = sizing.size(report.plan, room, report.context)
-    assert found.needs <= found.budget + room.margin
+    found = judged_as_resource(report)
+    assert found.fits != "False", found.message
+
+
+@pytest.mark.parametrize("report", [r for r in LOGS if r.total], ids=lambda report: report.name)
+def test_a_card_of_a_known_size_leaves_no_start_without_a_sum(report: Report) -> None:
+    found = judged_as_resource(report)
+    assert found.case.sizing
+    assert found.case.sizing.budget > 0
+
+
+def judged_as_resource(report: Report) -> fits.Verdict:
+    """The verdict on a resource that says what the log says."""
+    setup, card = report.plan.setup, report.card
+    engine: dict[str, Any] = {
+        "image": f"vllm/vllm-openai:v{_release(report.version)}", "maxModelLen": report.context, "maxNumSeqs": setup.sequences,
+        "maxNumBatchedTokens": setup.batched_tokens, "enforceEager": not setup.graphs,
+        "kvCacheDtype": "FP8" if setup.cache_bytes == 1 else "Auto",
+        "dtype": {"float16": "Float16", "bfloat16": "BFloat16"}[setup.dtype],
+    }
+    if setup.on_gpu:
+        resources: dict[str, Any] = {"gpu": {"count": setup.tensor}}
+        engine["memoryUtilizationPercent"] = report.percent
+    else:
+        resources, engine = {}, {**engine, "device": "CPU", "kvCacheMemory": str(int((report.cache or 0) * GIB))}
+    asked = serve(f"pvc://models/{report.name}", engine=engine, resources=resources)
+    if report.total:
+        card = Gpu(card.product if card else "card", int(report.total * GIB), card.capability if card else None)
+    return fits.judge(asked, fits.Known(report.config, gpu=card))
+
+
+def _release(version: str) -> str:
+    """0.14.0rc1.dev2+g7d9f6663a as the tag of an image says it."""
+    return ".".join(version.split(".")[:2])
 
 
 @on_gpus

@@ -6,7 +6,7 @@ The logs from GPU machines lie beside the checkout, where there are any; those o
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class Report:
     percent: int
     graphs: float | None
     stated: bool                       # the log itself states the card's memory
+    config: Mapping[str, Any] = field(hash=False)      # the model's config.json
+    card: catalog.Gpu | None = None    # where the log or its repository names one of the catalogue
 
     @property
     def counts_graphs(self) -> bool:
@@ -120,18 +122,19 @@ def _gpu(log: recorder.Log) -> Report | None:
         context=context, weights=_number(_WEIGHTS, text), cache=_number(_CACHE, text),
         tokens=int(tokens) if tokens else 16 * int(blocks) if blocks else None,
         total=total or (float(log.field("gpu_mem_gib") or 0) or (card.memory_bytes / GIB if card else None)),
-        percent=round(asked * 100), graphs=_number(_GRAPHS, text), stated=total is not None,
+        percent=round(asked * 100), graphs=_number(_GRAPHS, text), stated=total is not None, config=config,
+        card=card or catalog.find_gpu(log.field("gpu").split("(")[0].strip("? ")),
     )
 
 
 def _cpu(log: recorder.Log, text: str) -> Report:
     fixed, tokens = _FIXED.search(text), _number(_TOKENS, text)
     context = _number(re.compile(r"Maximum concurrency for ([\d,]+) tokens"), text)
-    setup = sizing.Setup(block_tokens=sizing.CPU_BLOCK_TOKENS, graphs=False)
+    setup = sizing.Setup(block_tokens=sizing.CPU_BLOCK_TOKENS, graphs=False, on_gpu=False)
     return Report(
         name=str(log), model="tiny-qwen2", version="0.32.0", plan=Plan(sizing.read_shape(TINY), None, setup),
         context=int(context or 0), weights=None, cache=(int(fixed[1]) if fixed else GIB) / GIB,
-        tokens=int(tokens or 0), total=None, percent=100, graphs=None, stated=False,
+        tokens=int(tokens or 0), total=None, percent=100, graphs=None, stated=False, config=TINY,
     )
 
 
