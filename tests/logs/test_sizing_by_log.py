@@ -61,8 +61,8 @@ def judged_as_resource(report: Report) -> fits.Verdict:
     """The verdict on a resource that says what the log says."""
     setup, card = report.plan.setup, report.card
     engine: dict[str, Any] = {
-        "image": f"vllm/vllm-openai:v{_release(report.version)}", "maxModelLen": report.context, "maxNumSeqs": setup.sequences,
-        "maxNumBatchedTokens": setup.batched_tokens, "enforceEager": not setup.graphs,
+        "image": f"vllm/vllm-openai:v{_release(report.version)}", "maxModelLen": report.context,
+        "maxNumSeqs": setup.sequences, "maxNumBatchedTokens": setup.batched_tokens, "enforceEager": not setup.graphs,
         "kvCacheDtype": "FP8" if setup.cache_bytes == 1 else "Auto",
         "dtype": {"float16": "Float16", "bfloat16": "BFloat16"}[setup.dtype],
     }

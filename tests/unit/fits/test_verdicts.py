@@ -271,6 +271,14 @@ def test_one_problem_of_division_is_said_alone() -> None:
     assert found.message.startswith("40 attention heads cannot be divided by 16")
 
 
+def test_a_vocabulary_is_divided_without_a_rest_as_vllm_does_it() -> None:
+    raw = llama(num_attention_heads=6, num_key_value_heads=6, vocab_size=128256, intermediate_size=1536, head_dim=64)
+    found = of(raw, resources={"gpu": {"count": 6}})
+    assert found.fits != "False"
+    odd = of({**raw, "vocab_size": 32000}, resources={"gpu": {"count": 6}})
+    assert odd.message == "a vocabulary of 32000 rows cannot be divided by 6"
+
+
 # Memory
 
 def test_a_cache_of_fixed_size_must_hold_a_request_and_leave_room() -> None:
@@ -325,6 +333,46 @@ def test_what_moves_memory_elsewhere_is_not_judged() -> None:
     assert found.message == "--cpu-offload-gb is not part of the sum"
 
 
+@pytest.mark.parametrize(("arguments", "flag"), [
+    (["-dp", "2"], "--data-parallel-size"), (["-dp=2"], "--data-parallel-size"),
+    (["-cc.mode", "3"], "--compilation-config"),
+    (["--compilation_config.mode=3"], "--compilation-config"), (["-pcp", "2"], "--prefill-context-parallel-size"),
+    (["--rope-scaling", '{"type": "linear"}'], "--rope-scaling"), (["--enable-lora"], "--enable-lora"),
+    (["--num-gpu-blocks-override=10"], "--num-gpu-blocks-override"), (["--cpu-offload-g", "4"], "--cpu-offload-gb"),
+    (["--speculative-config", '{"model": "a/b"}'], "--speculative-config"), (["--spec-model", "a/b"], "--spec-model"),
+    (["--speculative-config.model", "a/b", "--speculative-config.method", "mtp"], "--speculative-config"),
+    (["--speculative-config", "broken"], "--speculative-config"), (["--spec-method", "eagle"], "--spec-method"),
+    (["--load-format", "bitsandbytes"], "--load-format"),
+])
+def test_an_argument_that_the_sum_does_not_count_makes_it_unknown_and_is_named(
+    arguments: list[str], flag: str,
+) -> None:
+    found = judged(DISTILL + "Llama-8B", "A10G", engine={"extraArgs": arguments, "maxModelLen": 131072})
+    assert found.fits == "Unknown"
+    assert found.missing == (f"{flag} is not part of the sum",)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--speculative-config", '{"method": "ngram", "num_speculative_tokens": 4}'], ["--load-format", "safetensors"],
+    ["--reasoning-parser", "deepseek_r1"], ["--seed", "-1"],
+])
+def test_an_argument_that_takes_no_memory_changes_nothing(arguments: list[str]) -> None:
+    found = judged(DISTILL + "Llama-8B", "A10G", engine={"extraArgs": arguments, "maxModelLen": 4096})
+    assert (found.fits, found.warnings) == ("True", ())
+
+
+def test_an_argument_by_which_the_sum_may_be_a_little_off_is_a_warning() -> None:
+    found = judged(DISTILL + "Llama-8B", "A10G", engine={"extraArgs": ["-O0", "-ac", "{}"], "maxModelLen": 4096})
+    assert found.fits == "True"
+    assert found.warnings == (
+        "--optimization-level and --attention-config is not part of the sum, which may be off by that",)
+
+
+def test_a_model_that_is_overridden_is_not_divided_by_its_config() -> None:
+    spec = {"resources": {"gpu": {"count": 3}}, "engine": {"extraArgs": ["--hf-overrides.num_attention_heads", "36"]}}
+    assert judged(DISTILL + "Qwen-32B", "H100", **spec).fits == "Unknown"
+
+
 # What is not known
 
 def test_an_unknown_architecture_is_unknown_unless_its_files_alone_are_too_large() -> None:
@@ -365,6 +413,8 @@ def test_a_default_step_has_no_more_tokens_than_all_requests_together() -> None:
     ([], 16, False), (["--block-size", "64"], 64, False), (["--block_size=128"], 128, False),
     (["--block-size", "--other"], 16, False), (["--block-size", "0"], 16, False), (["--block-size"], 16, False),
     (["--speculative-config", '{"method": "mtp"}'], 16, True), (["--speculative-config={}"], 16, False),
+    (["-sc", '{"method": "deepseek_mtp"}'], 16, True), (["--speculative_config.method=mtp"], 16, True),
+    (["--spec-method", "mtp"], 16, True), (["--block-size", "64", "--block-size=32"], 32, False),
 ])
 def test_extra_arguments_that_change_the_sum_are_read(arguments: list[str], block: int, draft: bool) -> None:
     plan = judged(R1, "H200", engine={"extraArgs": arguments}, resources={"gpu": {"count": 8}}).case.plan
@@ -424,3 +474,4 @@ def test_a_gpu_of_which_only_the_memory_is_known_is_judged_by_that() -> None:
     some = replace(known(DISTILL + "Llama-8B", None), gpu=catalog.Gpu("some card", 22 * GIB))
     found = fits.judge(serve(DISTILL + "Llama-8B", engine={"maxModelLen": 8192, "kvCacheDtype": "FP8"}), some)
     assert found.fits == "True"
+    assert found.warnings[0].startswith("the compute capability of some card is not known: whether it can compute in")

@@ -21,7 +21,7 @@ from tests.unit.sizing.models import gemma3, llama
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 # The GPU that the head of an example names, where the resource itself names none.
-ON = {"r1-distill-qwen-1.5b": "8Gi", "r1-distill-qwen-14b": "A100-40GB", "deepseek-v2-lite": "A100-40GB",
+ON = {"r1-distill-qwen-1.5b": "RTX-3070", "r1-distill-qwen-14b": "A100-40GB", "deepseek-v2-lite": "A100-40GB",
       "r1-distill-qwen-32b": "A100-80GB"}
 GUIDE: Mapping[str, Any] = {"quantization": "AWQ", "maxModelLen": 32768}
 KEYS = {"file", "name", "namespace", "fits", "message", "refusals", "fixes", "remedies", "warnings", "missing",

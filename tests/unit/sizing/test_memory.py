@@ -98,7 +98,7 @@ def test_a_vision_tower_is_held_by_the_first_stage() -> None:
 @pytest.mark.parametrize(("name", "tensor", "says"), [
     ("DeepSeek-R1-Distill-Qwen-32B", 3, ["40 attention heads", "8 KV heads"]),
     ("DeepSeek-R1-Distill-Qwen-32B", 4, []),
-    ("DeepSeek-R1-Distill-Qwen-32B", 5, ["8 KV heads", "an inner size of 27648"]),
+    ("DeepSeek-R1-Distill-Qwen-32B", 5, ["8 KV heads", "a vocabulary of 152064 rows", "an inner size of 27648"]),
     ("DeepSeek-R1-Distill-Qwen-1.5B", 4, []),
     ("DeepSeek-R1", 8, []),
     ("DeepSeek-R1-Distill-Qwen-14B", 8, []),

@@ -1,7 +1,7 @@
 """Turns `spec.engine.extraArgs` into InvalidSpec where they say again what a field of the resource already says.
 
-Pure; stands before rendering. Items are read as vLLM's own parser reads them: underscores are dashes, `--flag=x` is
-`--flag x`, abbreviations count. A flag that is unknown is not refused here: the engine names it (InvalidArgument).
+Pure; stands before rendering. Items are read as vLLM's own parser reads them (`reading`), and abbreviations count. A
+flag that is unknown is not refused here: the engine names it (InvalidArgument).
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from deepseekserve import names
 from deepseekserve.api import InvalidSpec
+from deepseekserve.engine.reading import is_flag, meant, spelled
 
 # Flag of vLLM 0.32 -> the field that sets it. Both spellings of a switch are listed.
 OWNED_FLAGS: Mapping[str, str] = {
@@ -60,8 +61,6 @@ RESERVED_FLAGS: Mapping[str, str] = {
     "-h": "the engine would print its help and end",
 }
 
-_NUMBER = re.compile(r"-\d+|-\d*\.\d+")          # argparse takes these as values
-
 
 def check_arguments(extra_args: Sequence[str]) -> None:
     """Raise InvalidSpec for the first argument that contradicts a field, breaks the probes or bypasses the key."""
@@ -74,36 +73,20 @@ def check_arguments(extra_args: Sequence[str]) -> None:
 def _problem(item: str, *, first: bool) -> str | None:
     if item == "--":
         return "the engine would take all that follows for names of models; remove it"
-    if not item.startswith("-") or item == "-" or _NUMBER.fullmatch(item):
+    if not is_flag(item):
         return "a value needs its flag before it; the first item must begin with --" if first else None
     flag = item.split("=", 1)[0]
     if re.search(r"\s", flag):
         return "write the flag and its value as two items, or as --flag=value"
-    return _conflict(_normal(flag))
+    return _conflict(spelled(flag))
 
 
 def _conflict(flag: str) -> str | None:
-    for known in _meant(flag, OWNED_FLAGS):
+    for known in meant(flag, OWNED_FLAGS):
         return f"{_called(flag, known)} is set by {OWNED_FLAGS[known]}; set that field and remove the argument"
-    for known in _meant(flag, RESERVED_FLAGS):
+    for known in meant(flag, RESERVED_FLAGS):
         return f"{_called(flag, known)} cannot be set: {RESERVED_FLAGS[known]}; remove the argument"
     return None
-
-
-def _normal(flag: str) -> str:
-    """Spell a flag as vLLM's parser does: dashes for underscores, and `--a.b.c` sets a part of `--a`."""
-    return flag.split(".", 1)[0].replace("_", "-") if flag.startswith("--") else flag
-
-
-def _meant(flag: str, known: Mapping[str, str]) -> Sequence[str]:
-    """Flags that argparse could understand by `flag`: itself, a longer one, or `-q` with its value attached."""
-    if flag in known:
-        return [flag]
-    return [name for name in known if name.startswith(flag) or _attached(flag, name)]
-
-
-def _attached(flag: str, name: str) -> bool:
-    return len(name) == 2 and not flag.startswith("--") and flag.startswith(name)
 
 
 def _called(flag: str, known: str) -> str:

@@ -2,6 +2,7 @@
 
     asked       resource, GPU, shape -> the setup that sizing is asked about
     case        all of that in one value; `edited` is the same with a fix applied
+    extras      the extra arguments -> what the sum knows nothing of
     formats     what quantization, dtype and compute capability forbid
     division    what heads, devices and the model's own context forbid
     memory      what the sum forbids, and which edits may help

@@ -8,6 +8,7 @@ import re
 from deepseekserve import catalog, engine, sizing
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.catalog import Gpu
+from deepseekserve.fits import extras
 from deepseekserve.quantity import parse_quantity
 
 PRODUCT_LABEL = "nvidia.com/gpu.product"
@@ -45,7 +46,7 @@ def setup(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> sizing.
         sequences=sequences, batched_tokens=asked.max_num_batched_tokens or min(tokens, sequences * longest),
         block_tokens=int(block) if re.fullmatch("[1-9][0-9]{0,5}", block) else usual_block,
         whole_experts=argument(serve, "--enable-expert-parallel") is not None,
-        draft="mtp" in (argument(serve, "--speculative-config") or ""),
+        draft="mtp" in extras.speculation(serve),
     )
 
 
@@ -84,13 +85,7 @@ def product(serve: DeepSeekServe) -> str | None:
 
 def argument(serve: DeepSeekServe, flag: str) -> str | None:
     """The value of a flag among the extra arguments; empty for one without a value."""
-    given = serve.spec.engine.extra_args
-    for index, item in enumerate(given):
-        name, equals, value = item.partition("=")
-        if name.replace("_", "-") == flag:
-            following = given[index + 1] if index + 1 < len(given) and not given[index + 1].startswith("-") else ""
-            return value if equals else following
-    return None
+    return engine.value_of(serve.spec.engine.extra_args, flag)
 
 
 def _defaults(gpu: Gpu | None) -> tuple[int, ...]:

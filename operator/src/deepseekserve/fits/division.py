@@ -10,7 +10,7 @@ from deepseekserve import sizing
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.engine import AUTO, gpu_count
 from deepseekserve.facts import Finding, Fix
-from deepseekserve.fits import asked, memory
+from deepseekserve.fits import asked, extras, memory
 from deepseekserve.fits.case import Case, mended
 
 _LONGER = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
@@ -43,7 +43,7 @@ def batch(case: Case) -> Iterator[Finding]:
 
 def heads(case: Case) -> Iterator[Finding]:
     """A model that so many ranks cannot share."""
-    plan = case.plan
+    plan = None if extras.is_reshaped(case.serve) else case.plan
     if plan and (problems := sizing.indivisible(plan.shape, plan.form, plan.setup)):
         said = problems[0] if len(problems) == 1 else f"{', '.join(problems[:-1])} and {problems[-1]}"
         yield Finding(Reason.TENSOR_PARALLEL_INDIVISIBLE, f"{said} cannot be divided by {plan.setup.tensor}")
@@ -55,7 +55,7 @@ def context(case: Case) -> Iterator[Finding]:
         return
     said = {item.get("name"): str(item.get("value")).strip().lower() for item in case.serve.spec.engine.env}
     allowed = said.get(_LONGER) in ("1", "true")
-    if not (allowed or asked.argument(case.serve, "--hf-overrides")):
+    if not (allowed or extras.is_reshaped(case.serve)):
         longest = case.plan.shape.context
         yield Finding(
             Reason.CONTEXT_TOO_LONG,

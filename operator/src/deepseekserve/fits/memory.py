@@ -8,22 +8,19 @@ from collections.abc import Iterator
 from deepseekserve import catalog, engine, sizing
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.facts import Finding, Fix
-from deepseekserve.fits import asked
+from deepseekserve.fits import extras
 from deepseekserve.fits.case import MODEL_SOURCE, Case
 
 MIB, GIB = 1 << 20, 1 << 30
 MOST_GPUS = 16                         # of one pod that are suggested
 _USUAL_TOKENS, _USUAL_SEQUENCES = 2048, 256      # what the engine takes unasked on most GPUs
 _FP8_CACHE_FAST = 89                   # with FP8 in the GPU's own arithmetic: what all attention backends can do
-# What moves weights or cache elsewhere: the sum does not hold.
-UNCOUNTED = ("--cpu-offload-gb", "--hf-overrides", "--data-parallel-size", "--decode-context-parallel-size",
-             "--prefill-context-parallel-size", "--kv-offloading-size", "--compilation-config")
 
 
 def memory(case: Case) -> Iterator[Finding]:
     """Weights, context or a cache of fixed size that the memory does not hold, by more than the sum may be wrong."""
     found = case.sizing
-    if uncounted(case):
+    if extras.uncounted(case.serve):
         return
     if found is None or case.plan is None:
         yield from _weights_alone(case)
@@ -50,11 +47,6 @@ def _longest(found: sizing.Sizing) -> str:
 
 def _has_fixed_cache(case: Case) -> bool:
     return engine.kv_cache_bytes(case.serve) is not None
-
-
-def uncounted(case: Case) -> tuple[str, ...]:
-    """Extra arguments that the sum knows nothing of."""
-    return tuple(flag for flag in UNCOUNTED if asked.argument(case.serve, flag) is not None)
 
 
 def candidates(case: Case) -> Iterator[Fix]:

@@ -54,6 +54,8 @@ def indivisible(shape: Shape, form: Format | None, setup: Setup) -> Sequence[str
     problems = [f"{shape.heads} attention heads"] if shape.heads % tensor else []
     if shape.kv_heads > 1 and shape.kv_heads % tensor and tensor % shape.kv_heads:
         problems.append(f"{shape.kv_heads} KV heads")
+    if shape.padded_vocabulary % tensor:
+        problems.append(f"a vocabulary of {shape.padded_vocabulary} rows")
     tile = max([size for size in (form.rows, form.columns) if size < shape.hidden], default=1) if form else 1
     inner = {matrix.outputs for layer in shape.layers for matrix in layer.matrices
              if "up_proj" in matrix.name and not (setup.whole_experts and ".experts." in matrix.name)}
