@@ -390,6 +390,38 @@ def test_no_config_and_a_damaged_one_are_unknown() -> None:
     assert of(llama(vocab_size=None), engine={"quantization": "AWQ"}).fits == "False"
 
 
+@pytest.mark.parametrize(("resource", "label", "says"), [
+    ("amd.com/gpu", None, "spec.resources.gpu.resourceName is amd.com/gpu, and only nvidia.com/gpu and its slices"),
+    ("nvidia.com/gpu.shared", "NVIDIA-A10G", "nvidia.com/gpu.shared is shared with other pods"),
+    ("nvidia.com/gpu", "NVIDIA-A10G-SHARED", "NVIDIA-A10G-SHARED is shared with other pods"),
+])
+def test_what_is_no_whole_gpu_of_its_own_is_unknown(resource: str, label: str | None, says: str) -> None:
+    source, gpu = DISTILL + "Qwen-1.5B", {"gpu": {"resourceName": resource}}
+    known_ = replace(known(source, label), gpu_name=label or "")
+    found = fits.judge(serve(source, resources=gpu, engine={"maxModelLen": 4096}), known_)
+    assert found.fits == "Unknown"
+    assert found.missing[0].startswith(says)
+    awq = fits.judge(serve(source, resources=gpu, engine={"quantization": "AWQ"}), known_)
+    assert reasons(awq) == ["QuantizationMissingConfig"]
+
+
+@pytest.mark.parametrize(("resource", "label", "context", "expected"), [
+    ("nvidia.com/mig-1g.10gb", None, 4096, "True"), ("nvidia.com/mig-1g.10gb", "A100-80GB", 4096, "True"),
+    ("nvidia.com/mig-1g.5gb", "A100-40GB", 65536, "False"),
+    ("nvidia.com/gpu", "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb", 4096, "True"),
+    ("nvidia.com/gpu", "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb", 65536, "False"),
+])
+def test_a_slice_of_a_gpu_has_the_memory_that_its_name_says(
+    resource: str, label: str | None, context: int, expected: str,
+) -> None:
+    source = DISTILL + "Qwen-1.5B"
+    asked = serve(source, resources={"gpu": {"resourceName": resource}}, engine={"maxModelLen": context})
+    found = fits.judge(asked, replace(known(source, label), gpu_name=label or ""))
+    assert found.fits == expected
+    assert any("is what its name says, less 5 %" in warning for warning in found.warnings)
+    assert any("compute capability" in warning for warning in found.warnings) == (label is None)
+
+
 # Defaults and arguments
 
 @pytest.mark.parametrize(("gpu", "sequences", "tokens"), [

@@ -232,6 +232,16 @@ def test_a_folder_that_cannot_be_read_is_told_in_every_form(file: Any, capsys: p
     assert "/nowhere: the folder cannot be read: No such file or directory" in capsys.readouterr().out
 
 
+def test_with_warn_a_refusal_is_told_and_ends_as_what_starts(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = file(resource(engine=GUIDE))
+    found = planned(capsys, "-f", path, "--gpu", "T4", "--admission", "Warn")
+    assert (found["exitCode"], found["admission"], found["plans"][0]["fits"]) == (0, "Warn", "False")
+    assert plan.main(["-f", path, "--gpu", "T4", "--admission", "Warn"]) == 0
+    assert ": r1: REFUSED, and started all the same" in capsys.readouterr().out
+    assert planned(capsys, "-f", path, "--gpu", "T4", "--admission", "Enforce")["exitCode"] == 1
+    assert plan.main(["-f", path, "nowhere.yaml", "--gpu", "T4", "--admission", "Warn"]) == 2
+
+
 # Files
 
 def test_documents_of_other_kinds_are_passed_over_and_lists_are_looked_into(

@@ -2,6 +2,7 @@
 
     asked       resource, GPU, shape -> the setup that sizing is asked about
     case        all of that in one value; `edited` is the same with a fix applied
+    hardware    what is asked of the device plugin -> a GPU, a slice of one, or nobody knows
     extras      the extra arguments -> what the sum knows nothing of
     formats     what quantization, dtype and compute capability forbid
     division    what heads, devices and the model's own context forbid

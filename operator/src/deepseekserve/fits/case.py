@@ -13,7 +13,7 @@ from deepseekserve import catalog, engine, sizing
 from deepseekserve.api import DeepSeekServe, InvalidSpec, parse_spec
 from deepseekserve.catalog import Gpu
 from deepseekserve.facts import Fix
-from deepseekserve.fits import asked
+from deepseekserve.fits import asked, hardware
 
 MODEL_SOURCE, NODE_SELECTOR = "spec.model.source", "spec.scheduling.nodeSelector"
 
@@ -26,7 +26,7 @@ class Known:
     origin: str = ""                   # of the config
     weights_bytes: int | None = None   # of all files together
     gpu: Gpu | None = None
-    gpu_name: str = ""                 # where that name is all that is known of it
+    gpu_name: str = ""                 # as it was asked for, which says more where it is shared or a slice
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Case:
     plan: sizing.Plan | None = None
     context: int = 0
     problem: str = ""
+    unclear: str = ""                  # why the memory of the device is not known, though its name may be
 
     @property
     def on_gpu(self) -> bool:
@@ -70,9 +71,11 @@ class Case:
 
 def case_of(serve: DeepSeekServe, known: Known) -> Case:
     """Put it all side by side; raises InvalidSpec where the resource contradicts itself."""
-    if serve.spec.engine.device == engine.CPU:
-        known = replace(known, gpu=None)
-    case = Case(serve, known, asked.room(serve, known.gpu))
+    gpu, unclear = (None, "")
+    if serve.spec.engine.device != engine.CPU:
+        gpu, unclear = hardware.device(serve, known.gpu, known.gpu_name)
+    known = replace(known, gpu=gpu)
+    case = Case(serve, known, None if unclear else asked.room(serve, gpu), unclear=unclear)
     if known.config is None:
         return replace(case, problem="the model's config.json is not known")
     try:
@@ -105,7 +108,8 @@ def mended(case: Case, fixes: Iterable[Fix]) -> Case | None:
             if fix.field == MODEL_SOURCE and (copy := catalog.find_model(fix.value)):
                 known = replace(known, config=copy.config, weights_bytes=copy.weights_bytes)
             if fix.field == NODE_SELECTOR:
-                known = replace(known, gpu=catalog.find_gpu(asked.product(serve) or ""))
+                name = asked.product(serve) or ""
+                known = replace(known, gpu=catalog.find_gpu(name), gpu_name=name)
         return case_of(serve, known)
     except InvalidSpec:
         return None

@@ -26,7 +26,9 @@ def missing(case: Case) -> Iterator[str]:
     """Facts without which nobody can say that it fits."""
     if case.plan is None:
         yield case.problem
-    if case.on_gpu and case.known.gpu is None:
+    if case.unclear:
+        yield case.unclear
+    elif case.on_gpu and case.known.gpu is None:
         name = case.known.gpu_name
         yield f"the GPU {name} is not in the catalogue, and its memory not known" if name else "the GPU is not known"
     if flags := extras.uncounted(case.serve):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deepseekserve import sizing
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import Finding, Fix
-from deepseekserve.fits import checks, extras, formats, memory, remedies
+from deepseekserve.fits import checks, extras, formats, hardware, memory, remedies
 from deepseekserve.fits.case import Case, Known, case_of
 from deepseekserve.fits.remedies import Remedy
 
@@ -58,9 +58,11 @@ def judge(serve: DeepSeekServe, known: Known) -> Verdict:
 
 def _warnings(case: Case) -> Iterator[str]:
     gpu = case.known.gpu
+    if gpu and hardware.is_slice(case.serve, case.known.gpu_name):
+        yield f"the memory of {gpu.product} is what its name says, less 5 %"
     if gpu and gpu.capability is None:
-        yield (f"the compute capability of {gpu.product} is not known: whether it can compute in the number formats and "
-               "the quantization that are asked for has not been judged")
+        yield (f"the compute capability of {gpu.product} is not known: whether it can compute in the number formats "
+               "and the quantization that are asked for has not been judged")
     if flags := extras.slight(case.serve):
         yield f"{' and '.join(flags)} is not part of the sum, which may be off by that"
     if case.plan and (files := case.known.weights_bytes):

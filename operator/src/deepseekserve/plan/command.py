@@ -21,11 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for plan, page in _plans(chosen):
         plans.append(plan)
         if chosen.output == "text":
-            sys.stdout.write(text.page(plan))
+            sys.stdout.write(text.page(plan, chosen.admission))
         sys.stdout.write(page)
     if chosen.output == "json":
-        sys.stdout.write(json.dumps(report.document(plans), indent=2) + "\n")
-    return report.exit_code(plans)
+        sys.stdout.write(json.dumps(report.document(plans, chosen.admission), indent=2) + "\n")
+    return report.exit_code(plans, chosen.admission)
 
 
 def _plans(chosen: Options) -> Iterator[tuple[dict[str, Any], str]]:

@@ -21,6 +21,7 @@ class Options:
     weights_bytes: int | None
     output: str
     explain: bool
+    admission: str = "Enforce"
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -43,6 +44,8 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("-o", "--output", choices=("text", "json", "yaml"), default="text", help=(
         "text; json, as docs/plan.md describes it; yaml, what the operator would write"))
     parser.add_argument("--explain", action="store_true", help="print the formulas with the numbers in them")
+    parser.add_argument("--admission", choices=("Enforce", "Warn"), default="Enforce", help=(
+        "Enforce: a refusal ends with 1; Warn: it is told, and ends with 0, as the engine would be started anyway"))
     values = parser.parse_args(arguments)
     return Options(**{**vars(values), "files": tuple(values.files)})
 

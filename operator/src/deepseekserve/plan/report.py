@@ -10,19 +10,22 @@ from deepseekserve import engine, fits
 from deepseekserve.facts import Fix
 
 VERSION = 1
+WARN = "Warn"
 FITS, REFUSED, BAD_INPUT, UNKNOWN = 0, 1, 2, 3
 _CODES = {"True": FITS, "False": REFUSED, "Unknown": UNKNOWN}
 
 
-def document(plans: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def document(plans: Iterable[Mapping[str, Any]], admission: str) -> dict[str, Any]:
     """All plans, and the exit code that they make."""
     found = list(plans)
-    return {"version": VERSION, "exitCode": exit_code(found), "plans": found}
+    return {"version": VERSION, "admission": admission, "exitCode": exit_code(found, admission), "plans": found}
 
 
-def exit_code(plans: Iterable[Mapping[str, Any]]) -> int:
-    """The worst that one of them has: bad input, then refused, then unknown."""
-    codes = {BAD_INPUT if "error" in plan else _CODES[plan["fits"]] for plan in plans}
+def exit_code(plans: Iterable[Mapping[str, Any]], admission: str) -> int:
+    """The worst that one of them has: bad input, then refused, then unknown; a refusal only warns where it may."""
+    refused = FITS if admission == WARN else REFUSED
+    known = {**_CODES, "False": refused}
+    codes = {BAD_INPUT if "error" in plan else known[plan["fits"]] for plan in plans}
     return next(code for code in (BAD_INPUT, REFUSED, UNKNOWN, FITS) if code in codes)
 
 

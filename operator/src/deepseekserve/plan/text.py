@@ -14,18 +14,19 @@ _TERMS = (("weights", "weightsBytes", "#"), ("activations", "activationsBytes", 
           ("other", "otherBytes", "+"), ("KV cache", "kvCacheBytesPerRequest", "="))
 
 
-def page(plan: Mapping[str, Any]) -> str:
+def page(plan: Mapping[str, Any], admission: str = "Enforce") -> str:
     """One plan."""
-    return "\n".join(_lines(plan)) + "\n"
+    return "\n".join(_lines(plan, admission)) + "\n"
 
 
-def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
+def _lines(plan: Mapping[str, Any], admission: str) -> Iterator[str]:
     head = f"{plan['file']}: {plan['name']}".rstrip(": ")
     if "error" in plan:
         yield f"{head}: BAD INPUT"
         yield f"  {plan['error']}"
         return
-    yield f"{head}: {_WORDS[plan['fits']]}"
+    started = ", and started all the same" if (plan["fits"], admission) == ("False", "Warn") else ""
+    yield f"{head}: {_WORDS[plan['fits']]}{started}"
     yield f"  {plan['message']}"
     yield from _sizing(plan["sizing"])
     yield from _to_do(plan["remedies"])
