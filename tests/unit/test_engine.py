@@ -305,3 +305,18 @@ def test_a_variable_that_contradicts_a_field_is_refused_with_the_field(case: str
 @pytest.mark.parametrize("name", ["HF_TOKEN", "VLLM_USE_RUST_FRONTEND", "HF_HUB_OFFLINE", "PYTHONPATH"])
 def test_a_variable_that_contradicts_no_field_is_the_users(name: str) -> None:
     check("gpu", engine={"env": [{"name": name, "value": "1"}]})
+
+
+# Arguments as they are read
+
+@pytest.mark.parametrize(("arguments", "flag", "value"), [
+    ([], "--a", None), (["--a"], "--a", ""), (["--a", "1"], "--a", "1"), (["--a=1=2"], "--a", "1=2"),
+    (["--a", "--b"], "--a", ""), (["--a", "-1"], "--a", "-1"), (["--a-b", "1", "--a_b=2"], "--a-b", "2"),
+    (["--long", "1"], "--longer", "1"), (["-tp", "2"], "--tensor-parallel-size", "2"),
+    (["-O3"], "--optimization-level", "3"),
+    (["--a.b.c", "1"], "--a", '{"b": {"c": "1"}}'), (["--a", '{"b": {"d": 2}}', "--a.b.c=1"], "--a",
+                                                     '{"b": {"d": 2, "c": "1"}}'),
+    (["--a.b+", "1"], "--a", '{"b": "1"}'), (["-cc.mode", "3"], "--compilation-config", '{"mode": "3"}'),
+])
+def test_a_value_is_read_as_vllms_parser_reads_it(arguments: list[str], flag: str, value: str | None) -> None:
+    assert engine.value_of(arguments, flag) == value

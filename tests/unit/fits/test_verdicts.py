@@ -16,6 +16,7 @@ from tests.unit.sizing.models import gemma3, llama
 GUIDE: dict[str, Any] = {"engine": {"quantization": "AWQ", "maxModelLen": 32768}}
 V4 = "hf://deepseek-ai/DeepSeek-V4-Flash"
 GIB = 1 << 30
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096}
 
 
 def of(raw: dict[str, Any], gpu: str | None = "A10G", **spec: Any) -> fits.Verdict:
@@ -244,6 +245,7 @@ def test_ranks_of_a_number_of_its_own_are_changed_within_the_gpus_of_the_pod() -
 @pytest.mark.parametrize(("resources", "expected"), [
     ({"gpu": {"count": 4}, "parallelism": {"tensor": 12}}, [("resources.parallelism.tensor", "4")]),
     ({"gpu": {"count": 8}, "parallelism": {"tensor": 128}}, [("resources.parallelism.tensor", "8")]),
+    ({"gpu": {"count": 1}, "parallelism": {"tensor": 1, "pipeline": 2}}, [("resources.gpu.count", "2")]),
     ({"gpu": {"count": 4}, "parallelism": {"tensor": 8}},
      [("resources.gpu.count", "8"), ("resources.parallelism.tensor", "4")]),
 ])
@@ -341,7 +343,8 @@ def test_what_moves_memory_elsewhere_is_not_judged() -> None:
     (["--num-gpu-blocks-override=10"], "--num-gpu-blocks-override"), (["--cpu-offload-g", "4"], "--cpu-offload-gb"),
     (["--speculative-config", '{"model": "a/b"}'], "--speculative-config"), (["--spec-model", "a/b"], "--spec-model"),
     (["--speculative-config.model", "a/b", "--speculative-config.method", "mtp"], "--speculative-config"),
-    (["--speculative-config", "broken"], "--speculative-config"), (["--spec-method", "eagle"], "--spec-method"),
+    (["--speculative-config", "broken"], "--speculative-config"), (["--speculative-config=[]"], "--speculative-config"),
+    (["--spec-method", "eagle"], "--spec-method"),
     (["--load-format", "bitsandbytes"], "--load-format"),
 ])
 def test_an_argument_that_the_sum_does_not_count_makes_it_unknown_and_is_named(
@@ -476,6 +479,21 @@ def test_longrope_is_left_out_unless_a_longer_context_is_asked_for() -> None:
     assert of(raw).case.context == 1024
     assert of(raw, engine={"maxModelLen": 4096}).fits == "True"
     assert of(llama(rope_scaling={"type": "longrope"})).case.context == 4096
+
+
+@pytest.mark.parametrize(("more", "image", "context", "expected"), [
+    ({"model_max_length": 8192}, None, 8192, "True"), ({"model_max_length": 8192}, None, 8193, "False"),
+    ({"model_max_length": 1e30}, None, 4097, "True"), ({"tokenizer_model_max_length": 2048}, None, 2049, "False"),
+    ({"tokenizer_model_max_length": 10**30}, None, 4096, "True"),
+    ({"tokenizer_model_max_length": "x"}, None, 4096, "True"),
+    ({"rope_scaling": YARN}, None, 16384, "False"), ({"rope_scaling": YARN}, "vllm/vllm-openai:v0.8.5", 16384, "True"),
+    ({"rope_scaling": YARN}, "vllm/vllm-openai:v0.8.5", 16385, "False"),
+])
+def test_the_models_own_context_is_derived_as_the_engine_does_it(
+    more: dict[str, Any], image: str | None, context: int, expected: str,
+) -> None:
+    engine = {"maxModelLen": context, **({"image": image} if image else {})}
+    assert of(llama(**more), engine=engine).fits == expected
 
 
 # Fixes

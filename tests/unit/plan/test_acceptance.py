@@ -52,12 +52,11 @@ def applied(spec: dict[str, Any], fixes: list[dict[str, str]]) -> dict[str, Any]
     return edited
 
 
-@pytest.mark.parametrize(("source", "gpu", "spec", "code", "says"), [row[1:] for row in TABLE],
-                         ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
 def test_the_command_says_what_was_promised(
-    source: str, gpu: str | None, spec: dict[str, Any], code: int, says: str, tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    row: tuple[str, str, str | None, dict[str, Any], int, str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:
+    _, source, gpu, spec, code, says = row
     whole = {"model": {"source": source}, **spec}
     found = planned(tmp_path / "r1.yaml", gpu, whole, capsys)
     assert found["exitCode"] == code

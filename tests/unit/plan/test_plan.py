@@ -182,6 +182,14 @@ def test_older_checkpoints_say_in_a_file_of_its_own_how_they_are_quantized(
     assert found["model"]["quantization"] == method
 
 
+def test_what_the_tokenizer_allows_limits_the_context(
+    file: Any, folder: Any, capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = folder(config=llama(), tokenizer_config={"model_max_length": 2048})
+    found = one(capsys, "-f", file(resource("pvc://models/own")), "--model-config", path)
+    assert found["model"]["contextTokens"] == 2048
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "\ud800"])
 def test_a_damaged_config_is_bad_input_and_names_the_file(
     content: str, file: Any, folder: Any, capsys: pytest.CaptureFixture[str],
@@ -362,6 +370,13 @@ def test_a_page_without_a_sum_says_so(file: Any, folder: Any, capsys: pytest.Cap
      ["the KV cache has a size of its own", "none: enforceEager = 0", "which is the head too"]),
     ("hf://deepseek-ai/DeepSeek-V3.2", {"engine": {"maxModelLen": 4096}, "resources": {"gpu": {"count": 8}}}, [],
      ["budget       not known", "(1 x 576 x 2 + 132)", "quantized by fp8"]),
+    ("hf://deepseek-ai/DeepSeek-R1-Distill-Llama-8B", {"engine": {"maxModelLen": 4096},
+      "resources": {"gpu": {"count": 3}, "parallelism": {"pipeline": 3}}}, ["--gpu", "A10G"],
+     ["weights      embedding: 128,256 x 4,096 x 2", "stage 1 of 3 has most: layers 1 to 11", "o_proj: 11 x 4,096 x",
+      "45,056 of a token: (8 x 256 x 2) in each of 11 layers of the largest stage"]),
+    ("hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", {"engine": {"maxModelLen": 4096},
+      "resources": {"gpu": {"count": 2}, "parallelism": {"pipeline": 2}}}, ["--gpu", "A10G"],
+     ["weights      head: 152,064 x", "stage 2 of 2 has most: layers 15 to 28"]),
     ("hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", {"engine": {"device": "CPU"}, "resources": {"memory": "64Gi"}},
      [], ["KV cache"]),
 ])

@@ -51,26 +51,27 @@ def heads(case: Case) -> Iterator[Finding]:
 
 def context(case: Case) -> Iterator[Finding]:
     """A context that the model itself does not have."""
-    if case.plan is None or case.context <= case.plan.shape.context:
+    if case.plan is None:
+        return
+    shape = case.plan.shape
+    longest = max(shape.context, shape.permitted, shape.older if asked.is_older(case.serve) else 0)
+    if case.context <= longest:
         return
     said = {item.get("name"): str(item.get("value")).strip().lower() for item in case.serve.spec.engine.env}
     allowed = said.get(_LONGER) in ("1", "true")
     if not (allowed or extras.is_reshaped(case.serve)):
-        longest = case.plan.shape.context
         yield Finding(
             Reason.CONTEXT_TOO_LONG,
             f"a context of {case.context} tokens is asked for, and the model's own is {longest}",
             fixes=(Fix("spec.engine.maxModelLen", str(longest), "the longest that the model allows"),))
 
 
-def nearest(case: Case) -> Iterator[Fix]:
+def nearest(case: Case, plan: sizing.Plan) -> Iterator[Fix]:
     """The next smaller and the next larger number of ranks that can share the model, and hold it where that is known.
 
     With a number of ranks of its own, no more than the pod has GPUs for.
     """
-    plan, is_auto = case.plan, case.serve.spec.resources.parallelism.tensor == AUTO
-    if plan is None:
-        return
+    is_auto = case.serve.spec.resources.parallelism.tensor == AUTO
     most = (memory.MOST_GPUS if is_auto else gpu_count(case.serve)) // plan.setup.pipeline
     for order in (range(min(plan.setup.tensor - 1, most), 0, -1), range(plan.setup.tensor + 1, most + 1)):
         edits = (_ranks(case, number) for number in order if _divides(plan, number))

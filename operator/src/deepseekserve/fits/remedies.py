@@ -114,8 +114,8 @@ def _ways(case: Case, steps: tuple[Step, ...], met: tuple[Check, ...]) -> Iterat
 def _edits(case: Case, check: Check, finding: Finding) -> Iterator[tuple[Fix, ...]]:
     """What may help against one refusal."""
     alone = [*finding.fixes]
-    if check is division.heads:
-        alone += division.nearest(case)
+    if check is division.heads and case.plan:
+        alone += division.nearest(case, case.plan)
     if check is memory.memory:
         alone += memory.candidates(case)
     yield from ((fix,) for fix in alone)

@@ -3,13 +3,14 @@
 Pure; what `--explain` prints below a plan.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from deepseekserve import fits, sizing
 from deepseekserve.sizing import working
+from deepseekserve.sizing.cache import largest_stage
 from deepseekserve.sizing.setup import Setup
-from deepseekserve.sizing.shape import Shape
-from deepseekserve.sizing.weights import FLOAT_BYTES
+from deepseekserve.sizing.shape import Layer, Shape, divided
+from deepseekserve.sizing.weights import FLOAT_BYTES, fullest
 
 
 def page(verdict: fits.Verdict) -> str:
@@ -34,20 +35,31 @@ def _budget(case: fits.Case) -> Iterator[str]:
 
 def _weights(plan: sizing.Plan, found: sizing.Sizing) -> Iterator[str]:
     shape, setup, size = plan.shape, plan.setup, FLOAT_BYTES[plan.setup.dtype]
-    rows = shape.padded_vocabulary // setup.tensor
-    tables = "embedding, which is the head too" if shape.tied else "embedding, and as much for the head"
-    yield f"weights      {tables}: {rows:,} x {shape.hidden:,} x {size} = {rows * shape.hidden * size:,}"
-    for name, outputs, inputs, count in _matrices(shape, setup):
+    rows = divided(shape.padded_vocabulary, setup.tensor)
+    number, first, last = fullest(shape, plan.form, setup)
+    layers = shape.layers[first:last]
+    yield f"weights      {_tables(plan, number)}: {rows:,} x {shape.hidden:,} x {size} = {rows * shape.hidden * size:,}"
+    if setup.pipeline > 1:
+        yield f"             stage {number + 1} of {setup.pipeline} has most: layers {first + 1} to {last}"
+    for name, outputs, inputs, count in _matrices(layers, setup):
         each = f"{count} x {outputs:,} x {inputs:,}"
         yield f"             {name}: {each} = {count * outputs * inputs:,} numbers"
     kept = f"quantized by {plan.form.method}" if plan.form else f"{size} bytes each"
     yield f"             {kept}; as torch allocates them, on the fullest rank: {found.weights:,}"
 
 
-def _matrices(shape: Shape, setup: Setup) -> Iterator[tuple[str, int, int, int]]:
-    """Each kind of matrix with its share on a rank, and how many there are in all layers."""
+def _tables(plan: sizing.Plan, stage: int) -> str:
+    """What a stage has of the embedding and the head."""
+    is_first, is_last = stage == 0, stage == plan.setup.pipeline - 1
+    if is_first and is_last:
+        return "embedding, which is the head too" if plan.shape.tied else "embedding, and as much for the head"
+    return "embedding" if is_first else "head" if is_last else "none of the embedding and the head, which would be"
+
+
+def _matrices(layers: Iterable[Layer], setup: Setup) -> Iterator[tuple[str, int, int, int]]:
+    """Each kind of matrix with its share on a rank, and how many there are in these layers."""
     kinds: dict[tuple[str, int, int], int] = {}
-    for layer in shape.layers:
+    for layer in layers:
         for matrix in layer.matrices:
             key = (matrix.name, *matrix.share(setup.tensor))
             kinds[key] = kinds.get(key, 0) + matrix.count
@@ -73,6 +85,7 @@ def _cache(shape: Shape, setup: Setup, found: sizing.Sizing) -> Iterator[str]:
     heads = 1 if first.shared else -(-first.heads // setup.tensor)
     extra = f" + {first.extra}" if first.extra else ""
     each = f"({heads} x {first.elements} x {setup.cache_bytes}{extra})"
-    yield f"KV cache     {found.token:,} of a token: {each} in each of {len(shape.layers)} layers"
+    layers = f"{len(largest_stage(shape, setup))} layers{' of the largest stage' if setup.pipeline > 1 else ''}"
+    yield f"KV cache     {found.token:,} of a token: {each} in each of {layers}"
     yield f"             one request of {found.context:,} tokens, in blocks of {setup.block_tokens} = {found.request:,}"
     yield f"needed       {found.weights:,} + {found.overhead:,} + {found.held:,} = {found.needs:,}"

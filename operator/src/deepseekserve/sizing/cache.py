@@ -18,7 +18,7 @@ _FEW_MORE = 3                      # groups are as large as the larger kind when
 
 def token_bytes(shape: Shape, setup: Setup) -> int:
     """Bytes that one token takes on a rank, as long as no window forgets it."""
-    return sum(_token(layer.cached, setup) for layer in _largest_stage(shape, setup))
+    return sum(_token(layer.cached, setup) for layer in largest_stage(shape, setup))
 
 
 def request_bytes(shape: Shape, setup: Setup, tokens: int) -> int:
@@ -42,7 +42,7 @@ def largest_context(shape: Shape, setup: Setup, memory: int) -> int:
 
 def _blocks(shape: Shape, setup: Setup, tokens: int) -> int:
     """Blocks of one request: each group of layers takes its own of the common pool."""
-    layers, size = _largest_stage(shape, setup), setup.block_tokens
+    layers, size = largest_stage(shape, setup), setup.block_tokens
     limited = [layer for layer in layers if layer.cached.window]
     group = _group(len(layers) - len(limited), len(limited))
     total = divided(len(layers) - len(limited), group) * divided(tokens, size)
@@ -54,7 +54,7 @@ def _blocks(shape: Shape, setup: Setup, tokens: int) -> int:
 
 
 def _block_bytes(shape: Shape, setup: Setup) -> int:
-    layers = _largest_stage(shape, setup)
+    layers = largest_stage(shape, setup)
     limited = sum(1 for layer in layers if layer.cached.window)
     return setup.block_tokens * _group(len(layers) - limited, limited) * max(
         _token(layer.cached, setup) for layer in layers)
@@ -71,7 +71,8 @@ def _token(cached: Cached, setup: Setup) -> int:
     return heads * cached.elements * setup.cache_bytes + cached.extra
 
 
-def _largest_stage(shape: Shape, setup: Setup) -> Sequence[Layer]:
+def largest_stage(shape: Shape, setup: Setup) -> Sequence[Layer]:
+    """The layers of the stage that caches most."""
     counts = stages(len(shape.layers), setup.pipeline)
     most = counts.index(max(counts))
     first = sum(counts[:most])

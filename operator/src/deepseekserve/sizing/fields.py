@@ -34,6 +34,13 @@ class Fields:
         value = self.raw.get(name)
         return None if value in (None, 0) else _whole(name, value, least=1)
 
+    def limit(self, name: str) -> int:
+        """A limit in whole tokens, which may be far beyond any size (1e30: no limit); 0 where none is said."""
+        value = self.raw.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 1:      # NaN is not, either
+            return 0
+        return int(min(value, MOST))
+
     def flag(self, name: str, *, default: bool) -> bool:
         """A switch that may be missing or null."""
         value = self.raw.get(name)

@@ -6,13 +6,12 @@ Pure. Names of fields are those of the transformers library; the matrices are th
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deepseekserve.sizing import lengths
 from deepseekserve.sizing.families import FAMILIES, Family
 from deepseekserve.sizing.fields import Fields
 from deepseekserve.sizing.shape import Cached, DamagedConfigError, Layer, Matrix, NotSizedError, Shape, Split
 
 MOST_LAYERS = 1024
-# Position scalings that leave max_position_embeddings as it is (vllm/config/model.py, _get_and_verify_max_len).
-_NOT_SCALED = {"su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "default", "mrope"}
 _INDEXER_BLOCK = 128                   # elements for each of which the indexer's 8-bit keys have a scale of 4 bytes
 _DTYPES = {"float16", "bfloat16", "float32"}
 
@@ -45,7 +44,8 @@ def _shape(fields: Fields, outer: Fields, family: Family) -> Shape:
         dtype=_dtype(fields, outer),
         layers=tuple(_layers(fields, family, mixed)),
         hidden=hidden, vocabulary=fields.number("vocab_size"), heads=heads, kv_heads=_kv_heads(fields, family),
-        context=_context(fields, positions), usual=_usual(fields, positions),
+        context=lengths.derived(fields, positions), usual=lengths.usual(fields, positions), older=lengths.older(fields),
+        permitted=fields.limit("model_max_length"),
         tied=outer.flag("tie_word_embeddings", default=family.tied),
         head_bias=family.head_bias,
         positions=0 if family.extra_positions is None else positions + family.extra_positions,
@@ -212,29 +212,8 @@ def _rotations(fields: Fields, family: Family, positions: int) -> int:
     if family.latent:
         return positions * fields.number("qk_rope_head_dim")
     rotated = int(_head(fields) * min(1, fields.factor(fields.raw.get("partial_rotary_factor"))))
-    rows = _stretched(fields, positions) + (positions if family.local_rotations else 0)
+    rows = lengths.stretched(fields, positions) + (positions if family.local_rotations else 0)
     return rows * rotated
-
-
-def _usual(fields: Fields, positions: int) -> int:
-    """Longrope slows short requests down, so the engine leaves it out unless a longer context is asked for."""
-    kind, _ = _scaling(fields)
-    return (kind == "longrope" and fields.optional("original_max_position_embeddings")) or _context(fields, positions)
-
-
-def _scaling(fields: Fields) -> tuple[str, object]:
-    scaling = fields.part("rope_scaling") or fields.part("rope_parameters")
-    return str(scaling.get("rope_type", scaling.get("type", "default"))), scaling.get("factor")
-
-
-def _context(fields: Fields, positions: int) -> int:
-    is_stretched = "gemma3" in str(fields.raw.get("model_type"))       # in its max_position_embeddings already
-    return positions if is_stretched else _stretched(fields, positions)
-
-
-def _stretched(fields: Fields, positions: int) -> int:
-    kind, factor = _scaling(fields)
-    return positions if kind in _NOT_SCALED else int(positions * fields.factor(factor))
 
 
 def _dtype(fields: Fields, outer: Fields) -> str:

@@ -84,6 +84,8 @@ class Shape:
     kv_heads: int                  # 1 for MLA, whose cache is not divided
     context: int                   # the longest that the model itself allows
     usual: int                     # the one that the engine takes unasked
+    permitted: int                 # more that may be asked for: config.json's model_max_length; 0 without it
+    older: int                     # what older engines derive from YaRN's factor; 0: the same
     tied: bool                     # the head is the embedding
     head_bias: bool = False
     final: int = 0                 # elements of the last norm

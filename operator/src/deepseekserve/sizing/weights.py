@@ -19,12 +19,21 @@ _FUSED = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_
 
 
 def weights_bytes(shape: Shape, form: Format | None, setup: Setup) -> int:
-    """Bytes on the rank that has most: the largest of the stages of pipeline parallelism."""
-    first, most = 0, 0
+    """Bytes on the rank that has most: the fullest of the stages of pipeline parallelism."""
+    return max(allocated(_stage(shape, form, setup, place)) for place in places(shape, setup))
+
+
+def fullest(shape: Shape, form: Format | None, setup: Setup) -> tuple[int, int, int]:
+    """The stage of which `weights_bytes` tells: its number, its first layer and the one behind its last."""
+    return max(places(shape, setup), key=lambda place: allocated(_stage(shape, form, setup, place)))
+
+
+def places(shape: Shape, setup: Setup) -> Iterator[tuple[int, int, int]]:
+    """All stages: their numbers, first layers and the ones behind their last."""
+    first = 0
     for number, count in enumerate(stages(len(shape.layers), setup.pipeline)):
-        most = max(most, allocated(_stage(shape, form, setup, (number, first, first + count))))
+        yield number, first, first + count
         first += count
-    return most
 
 
 def checkpoint_bytes(shape: Shape, form: Format | None) -> int:
