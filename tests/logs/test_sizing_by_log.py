@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deepseekserve import fits, sizing
-from deepseekserve.catalog import Gpu
+from deepseekserve.catalog import Gpu, find_gpu, find_model
 from deepseekserve.sizing import working
 from tests.logs import recorder
 from tests.sizing import __main__ as table
@@ -55,6 +55,28 @@ def test_a_card_of_a_known_size_leaves_no_start_without_a_sum(report: Report) ->
     found = judged_as_resource(report)
     assert found.case.sizing
     assert found.case.sizing.budget > 0
+
+
+@pytest.mark.parametrize(("log", "reason", "source", "gpu", "spec"), [
+    ("001", "DoesNotFit", "DeepSeek-R1-Distill-Qwen-14B", Gpu("RTX 5080", int(15.47 * GIB), 120),
+     {"engine": {"maxModelLen": 24576}}),
+    ("091", "ContextTooLong", "DeepSeek-R1-Distill-Qwen-7B", find_gpu("A10G"), {"engine": {"maxModelLen": 131073}}),
+    ("092", "NotEnoughDevices", "DeepSeek-R1-Distill-Qwen-7B", find_gpu("A10G"),
+     {"engine": {"maxModelLen": 4096}, "resources": {"parallelism": {"tensor": 2}}}),
+    ("103", "QuantizationMismatch", "DeepSeek-R1-Distill-Qwen-7B-quantized.w4a16", find_gpu("T4"),
+     {"engine": {"quantization": "AWQ", "maxModelLen": 4096}}),
+    ("106", "DtypeUnsupported", "DeepSeek-R1-Distill-Qwen-1.5B", find_gpu("T4"),
+     {"engine": {"dtype": "BFloat16", "maxModelLen": 4096}}),
+    ("108", "QuantizationUnsupported", "DeepSeek-R1-Distill-Qwen-1.5B", find_gpu("GTX-1660-SUPER"),
+     {"engine": {"kvCacheDtype": "FP8", "maxModelLen": 1024}}),
+    ("109", "TensorParallelIndivisible", "DeepSeek-R1-Distill-Llama-8B", None, {"resources": {"gpu": {"count": 3}}}),
+])
+def test_a_start_that_failed_as_a_log_shows_it_would_have_been_refused(
+    log: str, reason: str, source: str, gpu: Gpu | None, spec: dict[str, Any],
+) -> None:
+    model = find_model(f"pvc://models/{source}")
+    found = fits.judge(serve(f"pvc://models/{source}", **spec), fits.Known(model.config if model else None, gpu=gpu))
+    assert reason in [refusal.reason.value for refusal in found.refusals]
 
 
 def judged_as_resource(report: Report) -> fits.Verdict:

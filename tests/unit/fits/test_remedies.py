@@ -71,6 +71,31 @@ def test_what_is_offered_ends_in_what_is_admitted(model: catalog.CatalogModel, g
         assert obeys_the_rules_of_the_crd(fits.edited(asked, fixes).spec)
 
 
+@pytest.mark.parametrize(("field", "asked", "offered"), [
+    ("maxNumBatchedTokens", 100_000, "2048"), ("maxNumSeqs", 2048, "256"),
+])
+def test_a_step_that_is_too_large_is_offered_smaller(field: str, asked: int, offered: str) -> None:
+    source = "hf://deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
+    spec = {"engine": {field: asked, "maxModelLen": 4096}}
+    found = fits.judge(serve(source, **spec), known(source, "A10G"))
+    assert [(fix.field, fix.value) for fix in found.remedies[0].fixes] == [(f"spec.engine.{field}", offered)]
+
+
+def test_ranks_of_a_number_of_its_own_are_not_spread_over_more_gpus() -> None:
+    source = "hf://deepseek-ai/DeepSeek-R1"
+    found = fits.judge(serve(source, resources={"parallelism": {"tensor": 1}}), known(source, "A10G"))
+    assert (found.fits, found.remedies) == ("False", ())
+    spread = fits.judge(serve(source), known(source, "A10G"))
+    assert [fix.value for fix in spread.remedies[0].fixes] == ['{"nvidia.com/gpu.product": "NVIDIA-H200"}', "8"]
+
+
+def test_no_number_of_gpus_is_offered_that_the_resource_does_not_take() -> None:
+    source = "hf://deepseek-ai/DeepSeek-V2"
+    spec = {"resources": {"gpu": {"count": 8}, "parallelism": {"tensor": 128}}, "engine": {"maxModelLen": 4096}}
+    found = fits.judge(serve(source, **spec), known(source, "H200"))
+    assert [(fix.field, fix.value) for fix in found.fixes] == [("spec.resources.parallelism.tensor", "8")]
+
+
 @pytest.mark.parametrize("gpu", ["T4", "A10G", "H100"])
 def test_no_fix_of_a_refusal_is_left_out_of_the_remedies(gpu: str) -> None:
     source, spec = "hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", {"engine": {"quantization": "AWQ"}}
