@@ -328,6 +328,8 @@ def test_on_cpu_the_cache_is_what_counts() -> None:
     assert (found.fits, found.message) == ("True", "no limit of memory is set; the KV cache holds 37,376 tokens")
     limited = judged(DISTILL + "Qwen-1.5B", engine={"device": "CPU", "maxModelLen": 8192}, resources={"memory": "16Gi"})
     assert limited.message.startswith("needs 7.3 GiB, has 16.0: weights 3.3, KV cache 4.0, overhead 0.0")
+    assert limited.warnings[0].startswith("on CPU the sum is of weights and KV cache alone")
+    assert found.warnings == ()
 
 
 def test_what_moves_memory_elsewhere_is_not_judged() -> None:
