@@ -52,7 +52,7 @@ def used(module: str) -> set[str]:
     for node in ast.walk(ast.parse((SOURCES / module).read_text())):
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if called in ("number", "optional", "flag", "part", "items", "get", "_bits", "_group"):
+            if called in ("number", "optional", "flag", "limit", "part", "items", "get", "_bits", "_group"):
                 values = {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
                 found |= {value for value in values if isinstance(value, str)}
     return found
@@ -60,7 +60,8 @@ def used(module: str) -> set[str]:
 
 def test_every_field_that_sizing_looks_up_is_kept() -> None:
     parts = {"text_config", "vision_config", "rope_scaling", "rope_parameters"}
-    assert used("reading.py") - {"default"} == {*fields.FIELDS, *fields.SCALING, *fields.TOWER, *parts} - {
+    looked_up = used("reading.py") | used("lengths.py")
+    assert looked_up - {"default"} == {*fields.FIELDS, *fields.SCALING, *fields.TOWER, *parts} - {
         "dtype", "torch_dtype"}
     inside = {"weights", "num_bits", "strategy", "symmetric", "block_structure"}
     assert used("formats.py") - inside - {"quantization_config", "compression_config"} == set(fields.QUANTIZATION)
@@ -71,6 +72,7 @@ def test_every_field_that_sizing_looks_up_is_kept() -> None:
     llama(num_hidden_layers=0.5), llama(architectures=None), llama(torch_dtype=None, dtype="torch.float16"), {},
     llama(rope_scaling={"mrope_section": [1]}, rope_parameters={"rope_type": "linear", "factor": 4}),
     llama(rope_scaling={}, rope_parameters={"rope_type": "linear", "factor": 4}),
+    llama(rope_scaling={"type": "yarn", "factor": 2, "original_max_position_embeddings": 512}, model_max_length=99),
     llama(rope_scaling={"type": "dynamic", "factor": 2}), llama(quantization_config={"other": 1}),
     llama(quantization_config=True, compression_config={"quant_method": "fp8"}),
     llama(quantization_config={}, compression_config={"quant_method": "fp8"}),

@@ -1,6 +1,6 @@
 """Turns config.json into the fields of it that sizing and fits read; both see the same before and after.
 
-Pure. A test holds these names against those in sizing/reading.py and sizing/formats.py.
+Pure. A test holds these names against those in sizing/reading.py, lengths.py and formats.py.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,15 +9,15 @@ from typing import Any
 FIELDS = (
     "architectures", "model_type", "dtype", "torch_dtype", "hidden_size", "num_hidden_layers", "num_attention_heads",
     "num_key_value_heads", "head_dim", "intermediate_size", "ffn_dim", "vocab_size", "tie_word_embeddings",
-    "word_embed_proj_dim", "max_position_embeddings", "original_max_position_embeddings", "attention_bias",
-    "partial_rotary_factor", "sliding_window", "use_sliding_window", "sliding_window_pattern", "layer_types",
+    "word_embed_proj_dim", "max_position_embeddings", "original_max_position_embeddings", "model_max_length",
+    "attention_bias", "partial_rotary_factor", "sliding_window", "use_sliding_window", "sliding_window_pattern", "layer_types",
     "q_lora_rank", "kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim", "index_head_dim",
     "index_n_heads", "n_routed_experts", "num_experts", "num_local_experts", "num_experts_per_tok",
     "moe_intermediate_size", "n_shared_experts", "shared_expert_intermediate_size", "first_k_dense_replace",
     "moe_layer_freq", "decoder_sparse_step", "mlp_only_layers", "num_nextn_predict_layers",
 )
 TOWER = ("hidden_size", "intermediate_size", "num_hidden_layers", "patch_size", "image_size")
-SCALING = ("rope_type", "type", "factor")
+SCALING = ("rope_type", "type", "factor", "original_max_position_embeddings")
 QUANTIZATION = (
     "quant_method", "quant_algo", "format", "bits", "w_bit", "group_size", "q_group_size", "zero_point", "sym",
     "weight_block_size", "ignored_layers", "modules_to_not_convert", "ignore", "exclude_modules", "config_groups",
