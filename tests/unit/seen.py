@@ -1,10 +1,10 @@
 """Facts made from the pods and reports in data/seen: what the tests of facts, diagnose and status look at."""
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,14 @@ LONG_AGO = "2026-11-24T12:00:00Z"
 NOW = datetime(2026, 11, 24, 12, 2, 30, tzinfo=UTC)
 
 
+@cache
+def seen(file: str) -> Any:
+    """What a file of the folder holds: reading one takes longer than most tests."""
+    return yaml.safe_load((FOLDER / file).read_text())
+
+
 def raw_pod(situation: str) -> dict[str, Any]:
-    found: dict[str, Any] = copy.deepcopy(yaml.safe_load((FOLDER / "pods.yaml").read_text())[situation])
+    found: dict[str, Any] = copy.deepcopy(seen("pods.yaml")[situation])
     return found
 
 
@@ -30,7 +36,7 @@ def pod(situation: str, **changes: Any) -> PodFacts:
 
 
 def raw_report(situation: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((FOLDER / "reports.json").read_text())[situation]
+    found: dict[str, Any] = copy.deepcopy(seen("reports.json")[situation])
     return found
 
 
@@ -41,12 +47,12 @@ def report(situation: str, **changes: Any) -> AgentReport:
 
 
 def deployment() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = yaml.safe_load((FOLDER / "deployment.yaml").read_text())
+    found: Mapping[str, Any] = copy.deepcopy(seen("deployment.yaml"))
     return found
 
 
 def words(about: str) -> list[Words]:
-    found: list[Words] = yaml.safe_load((FOLDER / "words.yaml").read_text())[about]
+    found: list[Words] = copy.deepcopy(seen("words.yaml")[about])
     return found
 
 

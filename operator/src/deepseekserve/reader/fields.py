@@ -10,9 +10,9 @@ FIELDS = (
     "architectures", "model_type", "dtype", "torch_dtype", "hidden_size", "num_hidden_layers", "num_attention_heads",
     "num_key_value_heads", "head_dim", "intermediate_size", "ffn_dim", "vocab_size", "tie_word_embeddings",
     "word_embed_proj_dim", "max_position_embeddings", "original_max_position_embeddings", "model_max_length",
-    "attention_bias", "partial_rotary_factor", "sliding_window", "use_sliding_window", "sliding_window_pattern", "layer_types",
-    "q_lora_rank", "kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim", "index_head_dim",
-    "index_n_heads", "n_routed_experts", "num_experts", "num_local_experts", "num_experts_per_tok",
+    "attention_bias", "partial_rotary_factor", "sliding_window", "use_sliding_window", "sliding_window_pattern",
+    "layer_types", "q_lora_rank", "kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim",
+    "index_head_dim", "index_n_heads", "n_routed_experts", "num_experts", "num_local_experts", "num_experts_per_tok",
     "moe_intermediate_size", "n_shared_experts", "shared_expert_intermediate_size", "first_k_dense_replace",
     "moe_layer_freq", "decoder_sparse_step", "mlp_only_layers", "num_nextn_predict_layers",
 )
