@@ -88,10 +88,16 @@ engines:
 light:                                  # its output as one piece, so that the dots of the other run stay readable
 	@out=$$(mktemp); code=0; $(E2E) $(LIGHT) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
 
-##@ For an hour (no part of test)
-.PHONY: soak bench
-soak: venv tools ## Kills, outages, errors and hands in bulk; writes docs/soak.md (the scenario with a node needs root)
-	@$(PYTEST) tests/soak --soak-report=docs/soak.md
+##@ For long (no part of test)
+.PHONY: soak soak-busy soak-quiet bench
+soak: venv tools images ## Kills, outages, errors and hands in bulk; writes docs/soak.md (the scenario with a node needs root)
+	@$(MAKE) -j2 soak-busy soak-quiet
+
+soak-busy:
+	@$(PYTEST) tests/soak --deselect tests/soak/test_quiet.py --soak-report=docs/soak.md
+
+soak-quiet:                             # beside the others: it watches for half an hour that nothing happens
+	@$(PYTEST) tests/soak/test_quiet.py --soak-report=docs/soak.md
 
 bench: venv tools ## A quarter of an hour on an idle machine; writes docs/performance.json and the tables of docs/performance.md
 	@$(RUN)/python -m tests.bench

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.cluster.lock import locked
 from tests.integration.operating import ROOT
 
 HEAD = """\
 # Soak tests
 
-Written by `make soak`, which takes a little more than an hour and is no part of `make test`. Each section says when,
+Written by `make soak`, which takes 40 minutes and is no part of `make test`. Each section says when,
 at which commit and on which machine it was run. One alone: `python -m pytest tests/soak -k kills`; the options are in
 `tests/soak/conftest.py`.
 """
@@ -61,10 +62,11 @@ class Section:
 
 def write(path: Path, sections: list[Section]) -> None:
     """Put the sections in the place of those of the same titles; the others, and their order, stay."""
-    before = path.read_text() if path.exists() else ""
-    kept = {text.splitlines()[0].removeprefix("## "): text for text in re.split(r"(?m)^(?=## )", before)[1:]}
-    kept |= {section.title: section.text() for section in sections}
-    path.write_text(HEAD + "".join(f"\n{text.strip()}\n" for _, text in sorted(kept.items())))
+    with locked(path.with_suffix(".lock"), "the report"):
+        before = path.read_text() if path.exists() else ""
+        kept = {text.splitlines()[0].removeprefix("## "): text for text in re.split(r"(?m)^(?=## )", before)[1:]}
+        kept |= {section.title: section.text() for section in sections}
+        path.write_text(HEAD + "".join(f"\n{text.strip()}\n" for _, text in sorted(kept.items())))
 
 
 def provenance() -> str:

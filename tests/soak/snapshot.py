@@ -12,7 +12,7 @@ from tests.soak.history import REPLICA_SETS
 CHILDREN = tuple(kind for kind in (*WATCHED_CHILDREN, *UNWATCHED_CHILDREN) if kind is not PODS)
 _OF_ONE_RUN = frozenset({
     "uid", "resourceVersion", "creationTimestamp", "managedFields", "lastTransitionTime", "at", "clusterIP",
-    "clusterIPs", "deployment.kubernetes.io/revision",
+    "clusterIPs", "deployment.kubernetes.io/revision", names.ANNOTATION_TOOK,
 })
 
 
@@ -53,6 +53,8 @@ def _all(client: Client, kinds: tuple[Kind, ...]) -> list[tuple[Kind, Object]]:
 
 def _normal(kind: Kind, obj: Object) -> Any:
     kept = _without(obj, _OF_ONE_RUN)
+    if not kept["metadata"].get("annotations"):
+        kept["metadata"].pop("annotations", None)
     if kind is not SERVES:                   # how often a child was written, and what its own controller says
         kept.pop("status", None)
         kept["metadata"].pop("generation", None)

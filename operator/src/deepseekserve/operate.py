@@ -80,6 +80,8 @@ async def run(chosen: Settings) -> int:
             lease = Lease(leases, namespace=chosen.namespace, identity=chosen.identity, seconds=chosen.lease_seconds)
             kube.fence(lease.check)
             await lease.acquire()
+            # Before anything else that a process does which was stopped: also when that was between fence and socket.
+            signal.signal(signal.SIGCONT, lambda *_: lease.check())
             renewal = asyncio.create_task(lease.keep())
             try:
                 return await lead(kube, chosen)
