@@ -24,6 +24,7 @@ _FIELDS = {
 # Their flags take the same number, which nothing else must match.
 _COUNTS = ("maxModelLen", "maxNumSeqs", "maxNumBatchedTokens")
 _EXTRA = "spec.engine.extraArgs"
+_OF_THE_IMAGE = ("/tmp", "/cache", "/root", "/home", "/opt", "/usr", "/var", "/.")  # noqa: S108 - where no model is
 _FEW_TOKENS = re.compile(
     r"max_num_batched_tokens \(\d+\) (?:is smaller than|must be (?:greater|larger) than or equal to) "
     r"max_(?:model_len|num_seqs) \((?P<least>\d+)\)")
@@ -173,11 +174,15 @@ def _port_in_use(case: Case) -> Advice:
 
 def _permission_denied(case: Case) -> Advice:
     path = shorten(case.first("path", "where"), 160)
+    if path.startswith(_OF_THE_IMAGE):
+        return Advice(
+            f"The engine may not write to {path}.",
+            "Only /cache and /tmp are writable in its pod: set the variable that names this path (HF_HOME, TMPDIR or "
+            "another) in spec.engine.env to a folder there; if it is there, look what spec.podTemplate mounts over it.")
     return Advice(
         f"The engine's user may not read or write {path or 'a file that it needs'}.",
-        "Make the files readable for the pod's user (chmod -R a+rX on the model's folder), or give the claim a "
-        "matching "
-        "owner; what is written must lie on a writable volume.")
+        "Make the model's folder readable for everybody (chmod -R a+rX on it, in a pod that mounts the claim for "
+        "writing); the pod then starts by itself. What the engine writes must be below /cache or /tmp.")
 
 
 ADVICE: dict[Reason, Adviser] = {

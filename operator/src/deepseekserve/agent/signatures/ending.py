@@ -79,15 +79,22 @@ def _died(case: Case) -> Advice:
     return Advice(
         f"A process of the engine died{': ' + error if error else ', and no line of its log is a known cause.'}",
         "It is started again by itself. If it dies again, look at the exit code (kubectl describe pod POD): 137 is a "
-        "kill, most often for memory, and spec.resources.memory must be raised; else at the last lines (kubectl logs "
-        "POD --previous).")
+        "kill, most often because the node's ordinary memory ran out, and spec.resources.memory must be raised; else "
+        "at the last lines (kubectl logs POD --previous).")
 
 
 def _unknown(case: Case) -> Advice:
     error = shorten(case.word("error"))
-    return Advice(
-        f"The engine failed in a way that is not known here{': ' + error if error else '.'}",
-        "Look at the attached lines and at the whole log: kubectl logs POD --previous.")
+    message = f"The engine failed in a way that is not known here{': ' + error if error else '.'}"
+    if "CUDA error" in case.text:
+        return Advice(message, (
+            "It is started again by itself. This is a fault in code of the GPU or in the GPU, not a lack of memory: if "
+            "it comes back, try another spec.engine.image, and ask the node's administrator to look at the GPU (Xid "
+            "lines in the kernel's log)."))
+    return Advice(message, (
+        "It is started again by itself. If it fails again, read the lines in status.failure.logExcerpt and those "
+        "around them (kubectl logs POD --previous); what is a fault of the engine's own needs another "
+        "spec.engine.image, or a report to vLLM with that log."))
 
 
 def _stalled(case: Case) -> Advice:

@@ -107,7 +107,7 @@ def _tokenizer(case: Case) -> Advice:
     return Advice(
         f"The model's tokenizer, which turns text into numbers, is missing or damaged{': ' + path if path else ''}.",
         "Put tokenizer.json and tokenizer_config.json from the model's page into the folder of spec.model.source, in "
-        "place of those that are there, or download the whole model into it again.")
+        "place of those that are there, or download the whole model into it again; the pod then starts by itself.")
 
 
 def _download_stalled(_: Case) -> Advice:

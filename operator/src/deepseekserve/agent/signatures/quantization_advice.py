@@ -20,16 +20,18 @@ def _missing_config(case: Case) -> Advice:
     method = case.word("method") or case.facts.asked.get("quantization", "")
     name = _NAMES.get(method, method) or "a quantization"
     return Advice(
-        f"spec.engine.quantization asks for {name}, but the checkpoint is not quantized that way: it has no "
-        f"description of it.",
-        f"Set spec.engine.quantization to Auto, or spec.model.source to a checkpoint made with {name}.",
+        f"spec.engine.quantization asks for {name}, but the model's files are not quantized that way: their "
+        f"config.json has no description of it.",
+        f"Set spec.engine.quantization to Auto, which runs them as they are (in more memory than {name} takes), or "
+        f"spec.model.source to a copy of the model that is made with {name}.",
         _auto("the checkpoint says itself whether and how it is quantized"))
 
 
 def _mismatch(case: Case) -> Advice:
     has, asked = case.word("checkpoint", "one method"), case.word("asked", "another")
-    return Advice(f"The checkpoint is quantized with {has}, but {asked} was asked for.",
-                  "Set spec.engine.quantization to Auto.", _auto(f"the checkpoint is made with {has}"))
+    has, asked = _NAMES.get(has, has), _NAMES.get(asked, asked)
+    return Advice(f"The model's files are quantized with {has}, but {asked} was asked for.",
+                  "Set spec.engine.quantization to Auto.", _auto(f"the files are made with {has}"))
 
 
 def _unknown(case: Case) -> Advice:
