@@ -4,7 +4,7 @@ import statistics
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.lab.kubectl import Kubectl, Object
+from tests.lab.kubectl import Kubectl, KubectlFailed, Object
 from tests.lab.watch import Seen
 
 
@@ -34,9 +34,17 @@ class Timings:
 
 
 def log_times(kubectl: Kubectl, pod: Object, words: str) -> list[float]:
-    """Wall-clock times of the lines of a pod's log, this container's and its predecessor's, that hold `words`."""
+    """Wall-clock times of the lines of a pod's log, this container's and its predecessor's, that hold `words`.
+
+    A predecessor's log goes when the next container ends, which may be now: then there is no time to be measured.
+    """
     restarted = any(s.get("restartCount") for s in pod["status"].get("containerStatuses", []))
-    before = stamps(kubectl, pod, words, "--previous") if restarted else []
+    try:
+        before = stamps(kubectl, pod, words, "--previous") if restarted else []
+    except KubectlFailed as error:
+        if "previous terminated container" not in error.stderr:
+            raise
+        before = []
     return before + stamps(kubectl, pod, words)
 
 
