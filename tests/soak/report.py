@@ -16,9 +16,9 @@ from tests.integration.operating import ROOT
 HEAD = """\
 # Soak tests
 
-Written by `make soak`, which takes 40 minutes and is no part of `make test`. Each section says when,
-at which commit and on which machine it was run. One alone: `python -m pytest tests/soak -k kills`; the options are in
-`tests/soak/conftest.py`.
+Written by `make soak`, which takes half an hour on two idle cores and is no part of `make test`. Each section says
+when, at which commit and on which machine it was run. One alone: `python -m pytest tests/soak -k kills`; the options
+are in `tests/soak/conftest.py`.
 """
 
 
