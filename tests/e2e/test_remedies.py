@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.e2e.cases import FAIL_S, Case, assert_told_everywhere
 from tests.e2e.conftest import START_S, engine_pods
@@ -18,6 +17,7 @@ from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab
 from tests.lab.watch import Seen, Watch, failed_with, is_current, serves
+from tests.specs import patch_of
 
 # What is wrong with each resource, and the reasons in the order in which the engine finds them.
 WRONG: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
@@ -76,7 +76,7 @@ def followed(kubectl: Kubectl, watch: Watch, told: Timings) -> list[Seen]:
         assert failure.get("fixes"), failure
         for pod in engine_pods(kubectl, watch.name)[-1:]:
             told.add_since(kubectl, pod, failure["logExcerpt"].splitlines()[-1], states[-1].at)
-        kubectl.patch("dss", watch.name, edit(failure["fixes"]))
+        kubectl.patch("dss", watch.name, patch_of(failure["fixes"]))
         states.append(decided(watch, failed["metadata"]["generation"]))
     return states
 
@@ -88,18 +88,6 @@ def decided(watch: Watch, after: int) -> Seen:
         return is_told and (serves(thing) or "failure" in thing["status"])
 
     return watch.until(holds, timeout_s=START_S, what="a failure, or Ready")
-
-
-def edit(fixes: list[Object]) -> Object:
-    """The merge patch that sets each fix's field to its value, which is written as YAML."""
-    patch: Object = {}
-    for fix in fixes:
-        *path, last = fix["field"].split(".")
-        inner = patch
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[last] = yaml.safe_load(fix["value"])
-    return patch
 
 
 @pytest.fixture(scope="module")

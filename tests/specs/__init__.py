@@ -1,6 +1,6 @@
 """The table of specs that are refused or accepted, read by the unit tests and held against the real API server."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,18 @@ def merged(old: Any, new: Any) -> Any:
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return new
     return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
+
+
+def patch_of(fixes: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    """The merge patch of a resource that sets each fix's field to its value, which is written as YAML."""
+    patch: dict[str, Any] = {}
+    for fix in fixes:
+        *path, last = fix["field"].split(".")
+        inner = patch
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = yaml.safe_load(fix["value"])
+    return patch
 
 
 REFUSED = cases("refused.yaml")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from deepseekserve import plan
+from tests.specs import merged, patch_of
 
 DISTILL = "hf://deepseek-ai/DeepSeek-R1-Distill-"
 R1 = "hf://deepseek-ai/DeepSeek-R1"
@@ -40,18 +41,6 @@ def planned(path: Path, gpu: str | None, spec: dict[str, Any], capsys: pytest.Ca
     return {**found, "exitCode": code}
 
 
-def applied(spec: dict[str, Any], fixes: list[dict[str, str]]) -> dict[str, Any]:
-    """The edits, typed in."""
-    edited: dict[str, Any] = json.loads(json.dumps(spec))
-    for fix in fixes:
-        part = edited
-        *path, last = fix["field"].split(".")[1:]
-        for name in path:
-            part = part.setdefault(name, {})
-        part[last] = yaml.safe_load(fix["value"])
-    return edited
-
-
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
 def test_the_command_says_what_was_promised(
     row: tuple[str, str, str | None, dict[str, Any], int, str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
@@ -63,7 +52,7 @@ def test_the_command_says_what_was_promised(
     assert says in found["message"]
     assert (code == 1) == bool(found["remedies"])
     for remedy in found["remedies"]:
-        edited = applied(whole, remedy["fixes"])
+        edited = merged(whole, patch_of(remedy["fixes"])["spec"])
         product = edited.get("scheduling", {}).get("nodeSelector", {}).get("nvidia.com/gpu.product", gpu)
         then = planned(tmp_path / "r1.yaml", product, edited, capsys)
         assert then["exitCode"] == (0 if product else 3)

@@ -39,13 +39,13 @@ def setup(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> sizing.
     sequences, longest = asked.max_num_seqs or sequences, context(serve, shape)
     tokens = tokens if is_chunked(serve) else max(tokens, longest)
     usual_block = sizing.BLOCK_TOKENS if on_gpu else sizing.CPU_BLOCK_TOKENS
-    block = argument(serve, "--block-size") or ""
+    block = extras.argument(serve, "--block-size") or ""
     return sizing.Setup(
         dtype=computed, tensor=tensor, pipeline=pipeline, on_gpu=on_gpu, graphs=not asked.enforce_eager,
         cache_bytes=_CACHE_BYTES.get(asked.kv_cache_dtype, 4 if computed == "float32" else 2),
         sequences=sequences, batched_tokens=asked.max_num_batched_tokens or min(tokens, sequences * longest),
         block_tokens=int(block) if re.fullmatch("[1-9][0-9]{0,5}", block) else usual_block,
-        whole_experts=argument(serve, "--enable-expert-parallel") is not None,
+        whole_experts=extras.argument(serve, "--enable-expert-parallel") is not None,
         draft="mtp" in extras.speculation(serve),
     )
 
@@ -68,7 +68,7 @@ def context(serve: DeepSeekServe, shape: sizing.Shape) -> int:
 
 def is_chunked(serve: DeepSeekServe) -> bool:
     """Whether a prompt may be computed in several steps; else a step must have room for the longest."""
-    return argument(serve, "--no-enable-chunked-prefill") is None
+    return extras.argument(serve, "--no-enable-chunked-prefill") is None
 
 
 def is_older(serve: DeepSeekServe) -> bool:
@@ -81,11 +81,6 @@ def is_older(serve: DeepSeekServe) -> bool:
 def product(serve: DeepSeekServe) -> str | None:
     """The GPU that the resource itself asks for, by its label."""
     return serve.spec.scheduling.node_selector.get(PRODUCT_LABEL)
-
-
-def argument(serve: DeepSeekServe, flag: str) -> str | None:
-    """The value of a flag among the extra arguments; empty for one without a value."""
-    return engine.value_of(serve.spec.engine.extra_args, flag)
 
 
 def _defaults(gpu: Gpu | None) -> tuple[int, ...]:

@@ -29,6 +29,11 @@ _OTHER_WEIGHTS = ("bitsandbytes", "gguf", "tensorizer")
 _NOTHING_LOADED = ("ngram", "[ngram]", "ngram_gpu", "suffix")
 
 
+def argument(serve: DeepSeekServe, flag: str) -> str | None:
+    """The value of a flag among the extra arguments; empty for one without a value, None where it is not there."""
+    return engine.value_of(serve.spec.engine.extra_args, flag)
+
+
 def uncounted(serve: DeepSeekServe) -> tuple[str, ...]:
     """Arguments of which the sum knows nothing and that it may be wrong by a lot."""
     return tuple(_uncounted(serve))
@@ -36,29 +41,25 @@ def uncounted(serve: DeepSeekServe) -> tuple[str, ...]:
 
 def slight(serve: DeepSeekServe) -> tuple[str, ...]:
     """Arguments of which the sum knows nothing and that it may be wrong by a little."""
-    return tuple(flag for flag in SLIGHT if _given(serve, flag) is not None)
+    return tuple(flag for flag in SLIGHT if argument(serve, flag) is not None)
 
 
 def is_reshaped(serve: DeepSeekServe) -> bool:
     """Whether the engine runs another model than config.json describes."""
-    return any(_given(serve, flag) is not None for flag in RESHAPING)
+    return any(argument(serve, flag) is not None for flag in RESHAPING)
 
 
 def speculation(serve: DeepSeekServe) -> str:
     """The method of speculative decoding; empty for none, or one that is found out from the draft model."""
-    fields = engine.as_json(_given(serve, "--speculative-config"))
-    return str(_given(serve, "--spec-method") or fields.get("method") or "")
+    fields = engine.as_json(argument(serve, "--speculative-config"))
+    return str(argument(serve, "--spec-method") or fields.get("method") or "")
 
 
 def _uncounted(serve: DeepSeekServe) -> Iterator[str]:
-    yield from (flag for flag in UNCOUNTED if _given(serve, flag) is not None)
-    said, method = _given(serve, "--speculative-config"), speculation(serve)
+    yield from (flag for flag in UNCOUNTED if argument(serve, flag) is not None)
+    said, method = argument(serve, "--speculative-config"), speculation(serve)
     is_counted = method in _NOTHING_LOADED or ("mtp" in method and not engine.as_json(said).get("model"))
     if not is_counted and (said is not None or method):
         yield "--spec-method" if said is None else "--speculative-config"
-    if _given(serve, "--load-format") in _OTHER_WEIGHTS:
+    if argument(serve, "--load-format") in _OTHER_WEIGHTS:
         yield "--load-format"
-
-
-def _given(serve: DeepSeekServe, flag: str) -> str | None:
-    return engine.value_of(serve.spec.engine.extra_args, flag)
