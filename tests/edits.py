@@ -108,6 +108,8 @@ def annotated(key: str, value: str) -> Seen:
     return lambda d: bool((d["spec"]["template"]["metadata"].get("annotations") or {}).get(key) == value)
 
 
+# Decides what may be made, and shows on nothing that is there: tests/integration/test_operator_fits.py.
+NOT_SHOWN = {"rollout.admission"}
 EDITS: tuple[Edit, ...] = (
     Edit("model.source", "pvc://models/r1", argument("vllm", "serve", "/models/r1")),
     Edit("model.servedNames", ["r1"], argument("--served-model-name", "r1")),

@@ -15,6 +15,7 @@ from deepseekserve.kube.kinds import BY_KIND, EVENTS, SERVES
 from deepseekserve.observe import Agents, Cache, Observer, PodEvents
 from deepseekserve.observe.agents import session
 from deepseekserve.reconcile import Reconciler
+from deepseekserve.reconcile.judging import Judge
 from deepseekserve.reconcile.publish import Publisher
 from deepseekserve.reconcile.revisions import Revisions
 from deepseekserve.settings import Settings
@@ -53,7 +54,7 @@ async def prototype() -> list[str]:
     async with session() as agents:
         revisions = Revisions(kube, cache, Settings(), bundle.build())
         observer = Observer(cache, Agents(agents), PodEvents(kube))
-        await Reconciler(kube, cache, observer, revisions, Publisher(kube, cache, "loop")).reconcile(
+        await Reconciler(kube, cache, observer, revisions, Publisher(kube, cache, "loop"), Judge()).reconcile(
             Key(NAMESPACE, NAME))
     return [json.dumps(body) for body in kube.writes]
 

@@ -41,7 +41,8 @@ def condition(status: Status, kind: str) -> Condition:
 
 
 def truths(status: Status) -> dict[str, bool]:
-    return {c.type: c.status == "True" for c in status.conditions}
+    """Of what is seen of pods; Fits is of the spec alone."""
+    return {c.type: c.status == "True" for c in status.conditions if c.type != "Fits"}
 
 
 def failure_of(status: Status) -> Reason | None:
@@ -77,7 +78,7 @@ def test_a_resource_that_was_just_made_is_pending_and_reconciling() -> None:
 
 def test_every_condition_speaks_of_the_generation_and_has_a_reason() -> None:
     for status in (decided(), serving(), decided(pod("back-off")), decided(finding=INVALID)):
-        assert [c.type for c in status.conditions] == ["Ready", "Reconciling", "Stalled", "Degraded"]
+        assert [c.type for c in status.conditions] == ["Ready", "Reconciling", "Stalled", "Degraded", "Fits"]
         assert all(c.reason and c.message and c.observed_generation == 3 for c in status.conditions)
         assert not (truths(status)["Reconciling"] and truths(status)["Stalled"])
 

@@ -25,6 +25,7 @@ from deepseekserve.observe import Agents, Cache, Observer, PodEvents, Watch
 from deepseekserve.observe.agents import session
 from deepseekserve.probes import probes
 from deepseekserve.reconcile import Reconciler
+from deepseekserve.reconcile.judging import Judge
 from deepseekserve.reconcile.publish import Publisher
 from deepseekserve.reconcile.revisions import Revisions
 from deepseekserve.settings import InvalidSetting, Settings
@@ -108,6 +109,7 @@ async def lead(kube: Kube, chosen: Settings) -> int:
             observer=Observer(cache, Agents(agents), PodEvents(kube)),
             revisions=Revisions(kube, cache, chosen, bundle.build()),
             publisher=Publisher(kube, cache, chosen.identity),
+            judge=Judge(),
         )
         queue = WorkQueue(reconciler.reconcile, workers=chosen.workers)
         watch = Watch(kube, cache, queue.add, resync_s=chosen.resync_seconds)

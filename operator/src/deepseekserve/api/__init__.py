@@ -20,10 +20,34 @@ from deepseekserve.api.spec import (
     Spec,
     Start,
 )
-from deepseekserve.api.status import Condition, EngineStatus, Failure, Fix, Startup, Status
+from deepseekserve.api.status import Condition, EngineStatus, Failure, Fix, SizingStatus, Startup, Status
 
 __all__ = [
-    "Access", "Condition", "DeepSeekServe", "Effect", "Engine", "EngineStatus", "Failure", "Fix", "Gpu", "InvalidSpec",
-    "Metadata", "Model", "Parallelism", "Resources", "Rollout", "Scheduling", "SecretKeyRef", "Spec", "Start",
-    "Startup", "Status", "effects", "parse", "parse_spec", "rolling", "same_pods",
+    "Access",
+    "Condition",
+    "DeepSeekServe",
+    "Effect",
+    "Engine",
+    "EngineStatus",
+    "Failure",
+    "Fix",
+    "Gpu",
+    "InvalidSpec",
+    "Metadata",
+    "Model",
+    "Parallelism",
+    "Resources",
+    "Rollout",
+    "Scheduling",
+    "SecretKeyRef",
+    "SizingStatus",
+    "Spec",
+    "Start",
+    "Startup",
+    "Status",
+    "effects",
+    "parse",
+    "parse_spec",
+    "rolling",
+    "same_pods",
 ]

@@ -65,7 +65,7 @@ class Condition(StatusGroup):
     """One aspect of the resource's state, as every Kubernetes object describes it."""
 
     type: Annotated[str, Cut(316), Field(min_length=1)]
-    """Which aspect: Ready, Reconciling, Stalled or Degraded. All four are always there."""
+    """Which aspect: Ready, Reconciling, Stalled, Degraded or Fits. All five are always there."""
     status: Literal["True", "False", "Unknown"]
     """Whether the condition holds."""
     reason: Annotated[str, Cut(1024), Field(min_length=1)]
@@ -113,6 +113,21 @@ class EngineStatus(StatusGroup):
     """Memory that the weights take per device, in bytes."""
     notes: Annotated[list[Annotated[str, Cut(1024)]], Cut(16)] = Field(default=[])
     """What else is worth knowing about this engine."""
+
+
+class SizingStatus(StatusGroup):
+    """What was computed before the start, for each device; status.engine says what was true."""
+
+    weights_bytes: Number
+    """Memory that the weights take."""
+    kv_bytes_per_token: Number
+    """Memory that one token takes in the KV cache."""
+    overhead_bytes: Number
+    """Memory that activations, graphs and libraries take."""
+    available_bytes: Number | None = None
+    """Memory that the engine may use; absent when it is not known."""
+    max_model_len: Number
+    """The context that this was computed for, in tokens."""
 
 
 LONGEST_FIX = 4096             # characters of a value: it must be whole to be applied
@@ -171,9 +186,11 @@ class Status(StatusGroup):
     conditions: Annotated[list[Condition], Cut(16)] = Field(default=[], json_schema_extra={
         "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]})
     """Ready: a model answers. Reconciling: work goes on. Stalled: only an edit of the spec can help. Degraded: it
-    serves, but not all that was asked for."""
+    serves, but not all that was asked for. Fits: by computation it can work."""
     startup: Startup | None = None
     """How far the slowest starting pod is."""
+    sizing: SizingStatus | None = None
+    """What was computed before the start."""
     engine: EngineStatus | None = None
     """What the engine reported."""
     failure: Failure | None = None

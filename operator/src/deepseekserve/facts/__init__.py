@@ -9,12 +9,13 @@ from deepseekserve.facts.checkpoints import DamagedSummary, parse_summary
 from deepseekserve.facts.durations import Took, last_took, parse_took
 from deepseekserve.facts.events import parse_events
 from deepseekserve.facts.findings import Finding, Fix
+from deepseekserve.facts.fit import FITS, REFUSED, UNKNOWN, Amounts, Fit
 from deepseekserve.facts.pods import Ended, Mounting, Neighbour, PodFacts, Trouble, parse_pod
 from deepseekserve.facts.reports import AgentReport, parse_message, parse_report
 from deepseekserve.facts.resource import Facts, parse_refusal
 
 __all__ = [
-    "AgentReport", "Asks", "DamagedSummary", "Ended", "Facts", "Finding", "Fix", "Mounting", "Neighbour", "PodFacts",
-    "Reference", "Took", "Trouble", "last_took", "parse_events", "parse_message", "parse_pod", "parse_refusal",
-    "parse_report", "parse_summary", "parse_took",
+    "FITS", "REFUSED", "UNKNOWN", "AgentReport", "Amounts", "Asks", "DamagedSummary", "Ended", "Facts", "Finding",
+    "Fit", "Fix", "Mounting", "Neighbour", "PodFacts", "Reference", "Took", "Trouble", "last_took", "parse_events",
+    "parse_message", "parse_pod", "parse_refusal", "parse_report", "parse_summary", "parse_took",
 ]

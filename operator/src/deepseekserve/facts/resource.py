@@ -10,6 +10,7 @@ from typing import Any
 
 from deepseekserve import names
 from deepseekserve.facts.durations import Took
+from deepseekserve.facts.fit import Fit
 from deepseekserve.facts.pods import PodFacts, Trouble
 
 
@@ -21,7 +22,13 @@ class Facts:
     revision: str                          # hash of the current revision; empty while there is none
     pods: tuple[PodFacts, ...]             # by creation, then name
     refusal: Trouble | None = None         # why the Deployment cannot create pods of the current revision
+    fit: Fit | None = None                 # None: not computed, since the spec cannot be used
     took: Took | None = None               # an earlier start of the current revision, or of one like it
+
+    @property
+    def is_refused(self) -> bool:
+        """By computation it cannot work, and no pod is made for it."""
+        return self.fit is not None and self.fit.enforced
 
     @property
     def alive(self) -> tuple[PodFacts, ...]:

@@ -10,12 +10,14 @@
     checks      all of these in order, and what is missing for a better answer
     remedies    what is refused -> edits after which all checks admit it
     verdict     all of it -> Verdict
+    outcome     the catalogue's facts before, and the Fit that a status shows after it
 
 Pure. A refusal carries the number that failed and fixes in the form that failures have.
 """
 
 from deepseekserve.fits.asked import product
 from deepseekserve.fits.case import Case, Known, case_of, edited
+from deepseekserve.fits.outcome import fit_of, known_of
 from deepseekserve.fits.verdict import Verdict, judge
 
-__all__ = ["Case", "Known", "Verdict", "case_of", "edited", "judge", "product"]
+__all__ = ["Case", "Known", "Verdict", "case_of", "edited", "fit_of", "judge", "known_of", "product"]

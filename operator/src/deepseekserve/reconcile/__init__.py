@@ -10,10 +10,11 @@ from deepseekserve import engine, render
 from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
 from deepseekserve.apply import apply, prune, stop
 from deepseekserve.diagnose import diagnose
-from deepseekserve.facts import Facts
+from deepseekserve.facts import Facts, Finding, Fit
 from deepseekserve.kube import Key, Kube, KubeError, Object
 from deepseekserve.observe import Cache, Observer
 from deepseekserve.reconcile.invalid import asks_for_none, finding_of, last_subject
+from deepseekserve.reconcile.judging import Judge
 from deepseekserve.reconcile.pace import next_look
 from deepseekserve.reconcile.publish import Publisher
 from deepseekserve.reconcile.revisions import Revisions
@@ -31,23 +32,28 @@ class Reconciler:
     observer: Observer
     revisions: Revisions
     publisher: Publisher
+    judge: Judge
 
     async def reconcile(self, key: Key) -> float | None:
         """Look at one resource; the seconds until the next look, None when only an event asks for one."""
         raw = self.cache.serve(key)
         if raw is None or "deletionTimestamp" in raw["metadata"]:          # garbage collection does the rest
             self.observer.forget(key)
+            self.judge.forget(key)
             return None
         previous = Status.read(raw.get("status"))
         try:
             serve = DeepSeekServe.parse(raw)
             render.check(serve)
             current = self.revisions.current(serve)
+            fit = self.judge.fit(serve, is_new=not current.created)
         except InvalidSpec as error:
-            return await self._tell_invalid(raw, previous, error)
+            return await self._tell_refused(raw, previous, finding_of(raw, error))
+        if fit.enforced:
+            return await self._tell_refused(raw, previous, fit.finding, fit)
         subject = _subject(serve, current.name)
         seen = await self.observer.look(key, current.hash, datetime.now(UTC))
-        facts = replace(seen, took=current.took)
+        facts = replace(seen, fit=fit, took=current.took)
         replicas, extra_args = wanted_replicas(subject, previous), serve.spec.engine.extra_args
         first_less = makes_room(subject, previous, facts)
         manifests = self.revisions.manifests(serve, current, replicas, first_less=first_less)
@@ -66,12 +72,14 @@ class Reconciler:
             await stop(self.kube, self.cache, raw)
         return 0 if wanted_replicas(subject, status) != replicas else next_look(facts, outcome)
 
-    async def _tell_invalid(self, raw: Object, previous: Status, error: InvalidSpec) -> float | None:
+    async def _tell_refused(
+        self, raw: Object, previous: Status, finding: Finding | None, fit: Fit | None = None,
+    ) -> float | None:
         """Say what is wrong with the spec, and what serves meanwhile; render nothing, touch only what shall stop."""
         subject = last_subject(raw, previous, self.cache)
         key = Key(subject.namespace, subject.name)
-        facts = await self.observer.look(key, subject.revision_hash, datetime.now(UTC))
-        await self._tell(raw, previous, decide(subject, previous, facts, finding_of(raw, error)), facts)
+        facts = replace(await self.observer.look(key, subject.revision_hash, datetime.now(UTC)), fit=fit)
+        await self._tell(raw, previous, decide(subject, previous, facts, finding), facts)
         if asks_for_none(raw):
             await stop(self.kube, self.cache, raw)
         return next_look(facts)

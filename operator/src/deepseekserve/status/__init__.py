@@ -6,7 +6,7 @@ killed goes on where it stood: what must be remembered is in the status.
 
 from deepseekserve import names
 from deepseekserve.agent.reasons import Phase
-from deepseekserve.api import Failure, Startup, Status
+from deepseekserve.api import Failure, SizingStatus, Startup, Status
 from deepseekserve.facts import Facts, Finding
 from deepseekserve.status.conditions import Case, conditions
 from deepseekserve.status.engine import engine_facts
@@ -40,10 +40,19 @@ def decide(
         selector=f"{names.LABEL_NAME}={subject.name}",
         conditions=conditions(Case(subject, previous, facts, failure, halted, starting, obstacle)),
         startup=starting,
+        sizing=_sizing(facts),
         engine=engine_facts(subject, previous, facts),
         failure=failure,
         current_revision=subject.revision or None,
         last_good_revision=subject.revision if serves_fully(subject, facts) else previous.last_good_revision,
+    )
+
+
+def _sizing(facts: Facts) -> SizingStatus | None:
+    amounts = facts.fit.amounts if facts.fit else None
+    return None if amounts is None else SizingStatus(
+        weights_bytes=amounts.weights, kv_bytes_per_token=amounts.token, overhead_bytes=amounts.overhead,
+        available_bytes=amounts.available, max_model_len=amounts.context,
     )
 
 

@@ -1,13 +1,14 @@
-"""Turns the decision into the conditions Ready, Reconciling, Stalled and Degraded: always all four, kstatus-compatible.
+"""Turns the decision into the conditions Ready, Reconciling, Stalled, Degraded and Fits: always all five.
 
-Pure; part of status. lastTransitionTime moves only when a status flips; Reconciling and Stalled are never both True.
+Pure; part of status. lastTransitionTime moves only when a status flips; Reconciling and Stalled are never both True, as
+kstatus asks for.
 """
 
 from typing import NamedTuple
 
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Failure, Startup, Status
-from deepseekserve.facts import Facts
+from deepseekserve.facts import FITS, Facts
 from deepseekserve.facts.moments import rfc3339
 from deepseekserve.status.engine import degradation
 from deepseekserve.status.failure import SCALED_TO_ZERO, needs_edit, serves_fully
@@ -51,18 +52,18 @@ class Verdict(NamedTuple):
     """A condition without its times."""
 
     type: str
-    true: bool
+    true: bool | None             # None: unknown
     reason: str
     message: str
 
 
 def conditions(case: Case) -> list[Condition]:
-    """All four, in a fixed order."""
-    return [_dated(judge(case), case) for judge in (_ready, _reconciling, _stalled, _degraded)]
+    """All five, in a fixed order."""
+    return [_dated(judge(case), case) for judge in (_ready, _reconciling, _stalled, _degraded, _fits)]
 
 
 def _dated(verdict: Verdict, case: Case) -> Condition:
-    status = "True" if verdict.true else "False"
+    status = "Unknown" if verdict.true is None else str(verdict.true)
     last = next((c for c in case.previous.conditions if c.type == verdict.type), None)
     return Condition(
         type=verdict.type,
@@ -131,3 +132,13 @@ def _degraded(case: Case) -> Verdict:
     if less := degradation(case.previous, case.facts):
         return Verdict("Degraded", True, *less)
     return Verdict("Degraded", False, "NotDegraded", "What serves is what was asked for, or on its way to it.")
+
+
+def _fits(case: Case) -> Verdict:
+    fit = case.facts.fit
+    if fit is None:
+        return Verdict("Fits", None, Reason.INVALID_SPEC.value, "A spec that cannot be used cannot be computed.")
+    if fit.finding:
+        return Verdict("Fits", False, fit.finding.reason.value, fit.message)
+    known = fit.status == FITS
+    return Verdict("Fits", known or None, "Fits" if known else "NotKnown", fit.message)

@@ -19,7 +19,7 @@ _HALT_NOTE = " It was scaled to zero after 3 restarts; any edit of the spec star
 _LONGEST_MESSAGE = 4096                  # of status.failure.message
 
 # Of the spec and the cluster, not of a start: looked for at every reconcile, and gone when it is not found.
-_OF_THE_SPEC = frozenset({Reason.INVALID_SPEC, Reason.DOES_NOT_FIT, Reason.NAME_CONFLICT})
+_OF_THE_SPEC = frozenset({Reason.INVALID_SPEC, Reason.NAME_CONFLICT})
 _BEFORE_THE_START = frozenset({
     Reason.IMAGE_PULL_FAILED, Reason.UNSCHEDULABLE, Reason.QUOTA_EXCEEDED, Reason.VOLUME_MOUNT_FAILED,
     Reason.CONTAINER_CONFIG_ERROR, Reason.ADMISSION_REFUSED,
@@ -31,7 +31,7 @@ def failing(
 ) -> tuple[Failure | None, bool]:
     """The failure to show, and whether it is one after which nothing shall run until the spec is edited."""
     failure = _failure(subject, previous, facts, finding)
-    if failure is None or failure.reason in _OF_THE_SPEC:
+    if failure is None or _is_of_the_spec(failure.reason, facts):
         return failure, False
     is_lost = needs_edit(subject, previous, facts, failure) and _is_hopeless(subject, previous, facts)
     if not is_halted(previous, subject) and not is_lost:
@@ -48,7 +48,11 @@ def needs_edit(subject: Subject, previous: Status, facts: Facts, failure: Failur
     if failure is None or failure.reason not in PERMANENT:
         return False
     has_served = subject.revision == previous.last_good_revision or any(pod.ready for pod in facts.current)
-    return failure.reason in _OF_THE_SPEC or not has_served
+    return _is_of_the_spec(failure.reason, facts) or not has_served
+
+
+def _is_of_the_spec(reason: Reason, facts: Facts) -> bool:
+    return facts.is_refused or reason in _OF_THE_SPEC
 
 
 def is_halted(previous: Status, subject: Subject) -> bool:
@@ -67,7 +71,7 @@ def serves_fully(subject: Subject, facts: Facts) -> bool:
 def _failure(subject: Subject, previous: Status, facts: Facts, finding: Finding | None) -> Failure | None:
     if is_halted(previous, subject):            # whatever else is found is no news until an edit ends the halt
         return None if serves_fully(subject, facts) else previous.failure
-    if finding and finding.reason in _OF_THE_SPEC:
+    if finding and _is_of_the_spec(finding.reason, facts):
         return _written(finding, previous, facts)
     if subject.suspended or serves_fully(subject, facts):
         return None
@@ -79,7 +83,7 @@ def _carried(subject: Subject, previous: Status) -> Failure | None:
     failure = previous.failure
     if failure is None or previous.current_revision != subject.revision:
         return None
-    if failure.reason in _OF_THE_SPEC | _BEFORE_THE_START:
+    if failure.pod is None or failure.reason in _BEFORE_THE_START:       # looked for at every reconcile
         return None
     was_halted = failure.message.endswith(_HALT_NOTE)
     return None if was_halted and not is_halted(previous, subject) else failure

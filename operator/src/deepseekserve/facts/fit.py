@@ -1,0 +1,37 @@
+"""Turns nothing into anything: what was computed of a resource before anything of it started.
+
+Pure; made from a verdict of `fits`, shown by status.
+"""
+
+from dataclasses import dataclass
+
+from deepseekserve.facts.findings import Finding
+
+FITS, REFUSED, UNKNOWN = "True", "False", "Unknown"
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """The terms of the sum, in bytes of one device, and the context in tokens that they are for."""
+
+    weights: int
+    token: int                    # of KV cache
+    overhead: int
+    available: int | None         # None: no limit is known
+    context: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether the resource can work: True, False or Unknown, as the status of a condition."""
+
+    status: str
+    message: str
+    finding: Finding | None = None         # why not
+    amounts: Amounts | None = None
+    enforced: bool = False                 # no pod is made for it
+
+    @property
+    def refused(self) -> bool:
+        """It cannot work."""
+        return self.status == REFUSED

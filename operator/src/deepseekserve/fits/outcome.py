@@ -1,0 +1,47 @@
+"""Turns a resource into what the catalogue knows of its model and GPU, and a verdict into the Fit that a status shows.
+
+Pure; the two ends of fits on the operator's side.
+"""
+
+from deepseekserve import catalog
+from deepseekserve.api import DeepSeekServe
+from deepseekserve.facts import Amounts, Finding, Fit, Fix
+from deepseekserve.fits.asked import product
+from deepseekserve.fits.case import Case, Known
+from deepseekserve.fits.verdict import Verdict
+
+
+def known_of(serve: DeepSeekServe) -> Known:
+    """What the catalogue knows of the model, by its name, and of the GPU that the node selector names."""
+    name = product(serve) or ""
+    gpu, model = catalog.find_gpu(name), catalog.find_model(serve.spec.model.source)
+    if model is None:
+        return Known(gpu=gpu, gpu_name=name)
+    return Known(model.config, f"the catalogue: {model.id}, {model.confidence}", model.weights_bytes, gpu, name)
+
+
+def fit_of(verdict: Verdict) -> Fit:
+    """What a status shows of a verdict."""
+    finding = None
+    if verdict.refusals:
+        fixes = tuple(refusal.fixes[0] for refusal in verdict.refusals if refusal.fixes)
+        finding = Finding(verdict.refusals[0].reason, verdict.message, _remedy(verdict), fixes)
+    return Fit(verdict.fits, verdict.message, finding, _amounts(verdict.case))
+
+
+def _remedy(verdict: Verdict) -> str:
+    """One edit for each refusal, and the others in its place."""
+    steps = [" or ".join(map(_edit, refusal.fixes)) for refusal in verdict.refusals if refusal.fixes]
+    if not steps:
+        return "No field can help: choose another model or other nodes."
+    return f"Set {'; and '.join(steps)}; to start it all the same, set spec.rollout.admission to Warn."
+
+
+def _edit(fix: Fix) -> str:
+    return f"{fix.field} to {fix.value}"
+
+
+def _amounts(case: Case) -> Amounts | None:
+    found = case.sizing
+    return None if found is None else Amounts(
+        found.weights, found.token, found.overhead, found.budget if case.room else None, found.context)
