@@ -10,7 +10,7 @@ from deepseekserve.agent.diagnosis import LogReader
 from deepseekserve.agent.reasons import Phase, Reason
 from deepseekserve.api import Condition, Status
 from deepseekserve.diagnose import diagnose
-from deepseekserve.facts import Finding, PodFacts, Took
+from deepseekserve.facts import Amounts, Finding, Fit, PodFacts, Took
 from deepseekserve.facts.pods import Mounting, Trouble
 from deepseekserve.status import Note, Subject, decide, makes_room, notes, passing, wanted_replicas
 from tests.unit.seen import HASH, NOW, facts, pod, report
@@ -807,3 +807,54 @@ def test_the_same_failure_of_another_revision_is_noted_again() -> None:
     failed = decided(pod("ready", **OLD), pod("back-off"))
     again = decided(pod("ready", **OLD), current("back-off"), previous=failed, subject=edited())
     assert reasons(failed, again) == ["RolloutStarted", "QuantizationMissingConfig"]
+
+
+# Fits
+
+REFUSAL = Finding(Reason.QUANTIZATION_MISSING_CONFIG, "AWQ is asked for.", "Set spec.engine.quantization to Auto.")
+AMOUNTS = Amounts(weights=3, token=2, overhead=5, available=None, context=7)
+
+
+def fitted(fit: Fit | None, *pods: PodFacts, previous: Status = NEW, subject: Subject = SUBJECT) -> Status:
+    seen = replace(facts(*pods, revision=subject.revision_hash), fit=fit)
+    finding = fit.finding if fit and fit.enforced else diagnose(seen)
+    return decide(subject, previous, seen, finding)
+
+
+@pytest.mark.parametrize(("fit", "status", "reason"), [
+    (None, "Unknown", "InvalidSpec"),
+    (Fit("True", "it fits"), "True", "Fits"),
+    (Fit("Unknown", "the GPU is not known"), "Unknown", "NotKnown"),
+    (Fit("False", "AWQ is asked for", REFUSAL), "False", "QuantizationMissingConfig"),
+])
+def test_whether_it_can_work_is_a_condition(fit: Fit | None, status: str, reason: str) -> None:
+    told = condition(fitted(fit), "Fits")
+    assert (told.status, told.reason) == (status, reason)
+    assert told.message
+
+
+def test_what_was_computed_is_shown() -> None:
+    assert fitted(Fit("True", "it fits")).sizing is None
+    shown = fitted(Fit("True", "it fits", amounts=AMOUNTS)).sizing
+    assert shown
+    assert shown.to_dict() == {"weightsBytes": 3, "kvBytesPerToken": 2, "overheadBytes": 5, "maxModelLen": 7}
+
+
+def test_a_refused_spec_waits_for_an_edit_though_what_is_there_has_served() -> None:
+    before = serving()
+    status = fitted(Fit("False", "no", REFUSAL, enforced=True), pod("ready", report=report("serving")), previous=before)
+    assert truths(status) == {"Ready": True, "Reconciling": False, "Stalled": True, "Degraded": True}
+    assert failure_of(status) is Reason.QUANTIZATION_MISSING_CONFIG
+    assert status.current_revision == before.current_revision
+    assert fitted(Fit("True", "yes"), pod("ready", report=report("serving")), previous=status).failure is None
+
+
+def test_a_refusal_is_not_carried_into_the_next_start() -> None:
+    refused = fitted(Fit("False", "no", REFUSAL, enforced=True))
+    assert refused.failure
+    assert fitted(Fit("True", "yes"), pod("running", report=report("loading")), previous=refused).failure is None
+
+
+def test_what_is_only_warned_of_is_no_failure() -> None:
+    status = fitted(Fit("False", "no", REFUSAL), pod("running", report=report("loading")))
+    assert (status.failure, truths(status)["Stalled"]) == (None, False)
