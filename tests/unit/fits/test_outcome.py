@@ -6,7 +6,7 @@ import pytest
 
 from deepseekserve import fits
 from deepseekserve.facts import FITS, REFUSED, UNKNOWN, Fit
-from tests.unit.fits.cases import DISTILL, judged, serve
+from tests.unit.fits.cases import DISTILL, serve
 
 T4 = {"scheduling": {"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}}}
 
@@ -39,19 +39,20 @@ def test_a_refusal_names_one_edit_to_apply_and_the_others_in_words() -> None:
     found = fit(f"{DISTILL}Qwen-1.5B", engine={"quantization": "AWQ", "maxModelLen": 999_999}, **T4)
     assert (found.status, found.refused) == (REFUSED, True)
     assert found.finding
-    assert [fix.field for fix in found.finding.fixes] == ["spec.engine.quantization", "spec.engine.maxModelLen"]
+    assert [(fix.field, fix.value) for fix in found.finding.fixes][:2] == [
+        ("spec.engine.quantization", "Auto"), ("spec.engine.maxModelLen", "131072")]
     assert found.finding.message == found.message
     assert "spec.engine.quantization to Auto" in found.finding.remedy
-    assert "; and spec.engine.maxModelLen to 131072" in found.finding.remedy
+    assert " and spec.engine.maxModelLen to 131072" in found.finding.remedy
     assert found.finding.remedy.endswith("set spec.rollout.admission to Warn.")
 
 
 def test_a_refusal_that_no_field_can_cure_says_so() -> None:
-    found = fit("hf://deepseek-ai/DeepSeek-R1", resources={"gpu": {"count": 1}},
+    found = fit("hf://deepseek-ai/DeepSeek-R1", resources={"gpu": {"count": 1}, "parallelism": {"tensor": 1}},
                 scheduling={"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}})
     assert found.finding
     assert not found.finding.fixes
-    assert found.finding.remedy == "No field can help: choose another model or other nodes."
+    assert found.finding.remedy.startswith("Choose another model or other nodes; to start it all the same, ")
 
 
 @pytest.mark.parametrize("source", ["hf://somebody/fine-tune", f"{DISTILL}Qwen-1.5B"])

@@ -264,7 +264,8 @@ def test_a_copy_of_the_model_is_offered_with_all_that_it_needs() -> None:
 
 
 def test_an_older_engine_is_offered_the_context_that_fits() -> None:
-    found = judged(DISTILL + "Llama-8B", "V100-32GB", engine={"image": "vllm/vllm-openai:v0.8.5"})
+    older = {"image": "vllm/vllm-openai:v0.8.5", "maxModelLen": 131072}
+    found = judged(DISTILL + "Llama-8B", "V100-32GB", engine=older)
     assert offers(found)[0][0] == "engine.maxModelLen"
 
 

@@ -7,6 +7,7 @@
     formats     what quantization, dtype and compute capability forbid
     division    what heads, devices and the model's own context forbid
     memory      what the sum forbids, and which edits may help
+    autos       what is left to us -> the number that the sum decides for
     checks      all of these in order, and what is missing for a better answer
     remedies    what is refused -> edits after which all checks admit it
     verdict     all of it -> Verdict

@@ -5,10 +5,12 @@ Pure; the two ends of fits on the operator's side.
 
 from deepseekserve import catalog
 from deepseekserve.api import DeepSeekServe
-from deepseekserve.facts import Amounts, Finding, Fit, Fix
+from deepseekserve.facts import Amounts, Finding, Fit
 from deepseekserve.fits.asked import product
 from deepseekserve.fits.case import Case, Known
 from deepseekserve.fits.verdict import Verdict
+
+_MOST_WAYS = 3
 
 
 def known_of(serve: DeepSeekServe) -> Known:
@@ -24,21 +26,16 @@ def fit_of(verdict: Verdict) -> Fit:
     """What a status shows of a verdict."""
     finding = None
     if verdict.refusals:
-        fixes = tuple(refusal.fixes[0] for refusal in verdict.refusals if refusal.fixes)
-        finding = Finding(verdict.refusals[0].reason, verdict.message, _remedy(verdict), fixes)
+        least = verdict.remedies[0].fixes if verdict.remedies else ()
+        finding = Finding(verdict.refusals[0].reason, verdict.message, _remedy(verdict), least)
     return Fit(verdict.fits, verdict.message, finding, _amounts(verdict.case))
 
 
 def _remedy(verdict: Verdict) -> str:
-    """One edit for each refusal, and the others in its place."""
-    steps = [" or ".join(map(_edit, refusal.fixes)) for refusal in verdict.refusals if refusal.fixes]
-    if not steps:
-        return "No field can help: choose another model or other nodes."
-    return f"Set {'; and '.join(steps)}; to start it all the same, set spec.rollout.admission to Warn."
-
-
-def _edit(fix: Fix) -> str:
-    return f"{fix.field} to {fix.value}"
+    """The least edits, and those that would do in their place."""
+    ways = [" and ".join(f"{fix.field} to {fix.value}" for fix in remedy.fixes) for remedy in verdict.remedies]
+    steps = f"Set {'; or '.join(ways[:_MOST_WAYS])}" if ways else "Choose another model or other nodes"
+    return f"{steps}; to start it all the same, set spec.rollout.admission to Warn."
 
 
 def _amounts(case: Case) -> Amounts | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deepseekserve import sizing
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import Finding, Fix
-from deepseekserve.fits import checks, extras, formats, hardware, memory, remedies
+from deepseekserve.fits import autos, checks, extras, formats, hardware, memory, remedies
 from deepseekserve.fits.case import Case, Known, case_of
 from deepseekserve.fits.remedies import Remedy
 
@@ -38,8 +38,8 @@ class Verdict:
 
 def judge(serve: DeepSeekServe, known: Known) -> Verdict:
     """Judge a resource by what is known; raises InvalidSpec where the resource contradicts itself."""
-    case = case_of(serve, known)
-    missing, warnings = tuple(checks.missing(case)), tuple(_warnings(case))
+    case = case_of(autos.decided(serve, known), known)
+    missing, warnings = tuple(checks.missing(case)), (*autos.told(serve, case), *_warnings(case))
     if refused := checks.refusals(case):
         found_remedies = remedies.remedies(case)
         return Verdict(REFUSED, _sentence(finding.message for _, finding in refused), case,

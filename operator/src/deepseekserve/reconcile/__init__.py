@@ -45,10 +45,11 @@ class Reconciler:
         try:
             serve = DeepSeekServe.parse(raw)
             render.check(serve)
-            current = self.revisions.current(serve)
-            fit = self.judge.fit(serve, is_new=not current.created)
+            judged = self.judge.judged(serve)
+            current = self.revisions.current(serve, judged.serve)
         except InvalidSpec as error:
             return await self._tell_refused(raw, previous, finding_of(raw, error))
+        fit = judged.fit(is_new=not current.created)
         if fit.enforced:
             return await self._tell_refused(raw, previous, fit.finding, fit)
         subject = _subject(serve, current.name)

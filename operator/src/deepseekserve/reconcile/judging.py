@@ -1,4 +1,4 @@
-"""Turns a resource into its Fit, computed once for each edit of it.
+"""Turns a resource into what is judged of it, computed once for each edit.
 
 Part of reconcile. What is computed is kept beside what it was computed from: a look that finds nothing new is free.
 """
@@ -14,27 +14,39 @@ ENFORCE = "Enforce"
 
 
 @dataclass(frozen=True)
-class Judge:
-    """The last Fit of each resource."""
+class Judged:
+    """A resource with the numbers that were decided for it, and whether it can work."""
 
-    _last: dict[Key, tuple[str, int, Fit]] = field(default_factory=dict)       # uid, generation
+    serve: DeepSeekServe
+    found: Fit
 
-    def fit(self, serve: DeepSeekServe, *, is_new: bool) -> Fit:
-        """Whether it can work; refused where it cannot and its revision is new. Raises InvalidSpec.
+    def fit(self, *, is_new: bool) -> Fit:
+        """Refused where it cannot work and its revision is new.
 
         A revision that is stored was admitted once: it goes on, whatever is known of it now.
         """
-        who, found = serve.metadata, self._known(serve)
-        if found is None:
-            found = fits.fit_of(fits.judge(serve, fits.known_of(serve)))
-            self._last[Key(who.namespace, who.name)] = (who.uid, who.generation, found)
-        return replace(found, enforced=found.refused and is_new and serve.spec.rollout.admission == ENFORCE)
+        enforced = self.found.refused and is_new and self.serve.spec.rollout.admission == ENFORCE
+        return replace(self.found, enforced=enforced)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What was judged last of each resource."""
+
+    _last: dict[Key, tuple[str, int, Judged]] = field(default_factory=dict)       # uid, generation
+
+    def judged(self, serve: DeepSeekServe) -> Judged:
+        """Judge it, if it is not known; raises InvalidSpec."""
+        who = serve.metadata
+        key = Key(who.namespace, who.name)
+        uid, generation, last = self._last.get(key, ("", 0, None))
+        if last and (uid, generation) == (who.uid, who.generation):
+            return last
+        verdict = fits.judge(serve, fits.known_of(serve))
+        found = Judged(verdict.case.serve, fits.fit_of(verdict))
+        self._last[key] = (who.uid, who.generation, found)
+        return found
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of a resource that is gone."""
         self._last.pop(key, None)
-
-    def _known(self, serve: DeepSeekServe) -> Fit | None:
-        who = serve.metadata
-        uid, generation, found = self._last.get(Key(who.namespace, who.name), ("", 0, None))
-        return found if (uid, generation) == (who.uid, who.generation) else None

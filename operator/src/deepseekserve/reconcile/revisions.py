@@ -26,13 +26,16 @@ class Revisions:
     settings: Settings
     bundle: Bundle
 
-    def current(self, serve: DeepSeekServe) -> Revision:
-        """The stored revision that the spec means, or a new one, not stored yet; raises InvalidSpec."""
+    def current(self, serve: DeepSeekServe, decided: DeepSeekServe) -> Revision:
+        """The stored revision that the spec means, or a new one, not stored yet; raises InvalidSpec.
+
+        A new one is rendered with the numbers that were decided for what the spec leaves to us, and kept with them.
+        """
         stored = self._stored(serve)
         found = revision.choose(serve, stored)
         if found is None:
             config_map = names.agent_config_map(serve.metadata.name, self.bundle.hash)
-            found = revision.make(serve, render.workloads(serve, self.settings, config_map), stored)
+            found = revision.make(serve, render.workloads(decided, self.settings, config_map), stored)
         return revision.informed(found, stored)
 
     def manifests(

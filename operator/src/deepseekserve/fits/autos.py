@@ -1,0 +1,84 @@
+"""Turns each Auto of a resource that the sum can decide into the number that it decides for.
+
+Pure; before `judge` looks at anything. Where too little is known an Auto stays one, and the engine decides.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from deepseekserve import engine, sizing
+from deepseekserve.api import DeepSeekServe
+from deepseekserve.fits.case import Case, Known, case_of
+
+
+def decided(serve: DeepSeekServe, known: Known) -> DeepSeekServe:
+    """With the fewest ranks that hold the context, and the longest context that is sure to fit.
+
+    Where no number of ranks holds the model's own context, the most that there are hold what they can. Nothing is
+    decided where none holds the context that is asked for, nor where the model cannot be divided by the GPUs that there
+    are: one of them could never work.
+    """
+    cases = [case_of(_with_ranks(serve, ranks), known) for ranks in _ranks(serve)]
+    possible = [case for case in cases if case.plan and _has_limit(case) and not _is_divided_badly(case.plan)]
+    if not possible or possible[-1] is not cases[-1]:
+        return serve
+    case = next((case for case in possible if case.sizing and case.sizing.fits), possible[-1])
+    context = _longest(case)
+    return _with_context(case.serve, context) if context else serve
+
+
+def _ranks(serve: DeepSeekServe) -> Iterator[int]:
+    parallelism = serve.spec.resources.parallelism
+    if parallelism.tensor != engine.AUTO or serve.spec.engine.device == engine.CPU:
+        yield engine.tensor_size(serve)
+    else:
+        yield from range(1, engine.tensor_size(serve) + 1)
+
+
+def _with_ranks(serve: DeepSeekServe, ranks: int) -> DeepSeekServe:
+    """The resource as it is where that means so many already, so that it can still be told to have more GPUs."""
+    if engine.tensor_size(serve) == ranks:
+        return serve
+    resources = serve.spec.resources
+    parallelism = resources.parallelism.model_copy(update={"tensor": ranks})
+    spec = serve.spec.model_copy(update={"resources": resources.model_copy(update={"parallelism": parallelism})})
+    return replace(serve, spec=spec)
+
+
+def _with_context(serve: DeepSeekServe, context: int) -> DeepSeekServe:
+    asked = serve.spec.engine.model_copy(update={"max_model_len": context})
+    return replace(serve, spec=serve.spec.model_copy(update={"engine": asked}))
+
+
+def _longest(case: Case) -> int:
+    """The context, or the part of it that fits though the sum be as wrong as it ever was; 0 for none."""
+    plan, found = case.plan, case.sizing
+    if plan is None or found is None:
+        return 0
+    if found.fits:
+        return case.context
+    if case.serve.spec.engine.max_model_len != engine.AUTO:
+        return 0
+    spare = case.room.margin if case.room and case.room.cache is None else 0
+    return min(case.context, sizing.largest_context(plan.shape, plan.setup, found.cache - spare))
+
+
+def _is_divided_badly(plan: sizing.Plan) -> bool:
+    return bool(sizing.indivisible(plan.shape, plan.form, plan.setup))
+
+
+def _has_limit(case: Case) -> bool:
+    """Whether the memory is known, or at least that of the cache."""
+    return case.room is not None or engine.kv_cache_bytes(case.serve) is not None
+
+
+def told(serve: DeepSeekServe, case: Case) -> Iterator[str]:
+    """What a number in place of an Auto costs, where it costs something."""
+    if case.plan is None or case.serve is serve:
+        return
+    longest, count = case.plan.shape.usual, engine.gpu_count(serve)
+    if serve.spec.engine.max_model_len == engine.AUTO and case.context < longest:
+        yield f"maxModelLen Auto is {case.context:,} tokens here: the model's own {longest:,} do not fit"
+    if serve.spec.resources.parallelism.tensor == engine.AUTO and case.on_gpu and case.ranks < count:
+        idle = f"{count - case.ranks} of {count} GPUs have nothing to do"
+        yield f"tensor Auto is {case.plan.setup.tensor} here, and {idle}"
