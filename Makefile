@@ -28,8 +28,8 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
 	@$(MAKE) -j2 --output-sync=target coverage logs
-	@$(MAKE) -j4 --output-sync=target operator agent resource chart
-	@$(MAKE) e2e
+	@$(MAKE) -j5 --output-sync=target operator light agent resource chart
+	@$(MAKE) engines
 
 ##@ The inner loop (below a minute)
 .PHONY: check lint types contracts unit logs
@@ -53,7 +53,7 @@ logs: venv ## Real engine logs through the diagnosis
 
 ##@ Against real processes, a real API server and a real cluster
 OPERATOR := $(patsubst tests/integration/%.py,%,$(wildcard tests/integration/test_operator_*.py))
-# Recorded engines and pods that never start take no CPU: they run beside the engines that do.
+# Recorded engines and pods that never start take little CPU: they run beside other tests.
 LIGHT := tests/e2e/test_replays.py tests/e2e/test_kubernetes.py
 # They wait until no other run uses the operator, so they come last.
 ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py

@@ -27,6 +27,7 @@ from tests.logs.test_phases_by_log import shown_by
 from tests.logs.test_wordings import WORDINGS
 
 SPEED = 5
+FIRST_S = 20             # until all containers run; then they fail a second apart, as failures on clusters do
 SMALL = {"cpu": "10m", "memory": "128Mi"}
 
 # From tests/logs, with words of the decisive line.
@@ -111,11 +112,16 @@ def played(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     image = ensure("replay")
     cluster(print, "load", str(image.archive))
     folder = tmp_path_factory.mktemp("staged") / "replays"
-    for name, replay in REPLAYS.items():
-        stage(folder / name, replay.pieces, speed=SPEED, exit_code=replay.exit_code)
+    for number, (name, replay) in enumerate(REPLAYS.items()):
+        stage(folder / name, later(replay.pieces, FIRST_S + number), speed=SPEED, exit_code=replay.exit_code)
     kubectl("cp", str(folder), "toolbox:/models/")
     with group(kubectl, {name: replay.spec(name, image.name) for name, replay in REPLAYS.items()}) as watches:
         yield watches
+
+
+def later(pieces: tuple[tuple[float, bytes], ...], seconds: float) -> tuple[tuple[float, bytes], ...]:
+    """The same so many seconds after the container's start, as it is played."""
+    return tuple((at + seconds * SPEED, data) for at, data in pieces)
 
 
 @pytest.fixture(scope="module")
