@@ -17,6 +17,7 @@ from deepseekserve.observe.agents import session
 from deepseekserve.reconcile import Reconciler
 from deepseekserve.reconcile.judging import Judge
 from deepseekserve.reconcile.publish import Publisher
+from deepseekserve.reconcile.reading import Reader
 from deepseekserve.reconcile.revisions import Revisions
 from deepseekserve.settings import Settings
 from tests.integration.operating import resource
@@ -54,8 +55,9 @@ async def prototype() -> list[str]:
     async with session() as agents:
         revisions = Revisions(kube, cache, Settings(), bundle.build())
         observer = Observer(cache, Agents(agents), PodEvents(kube))
-        await Reconciler(kube, cache, observer, revisions, Publisher(kube, cache, "loop"), Judge()).reconcile(
-            Key(NAMESPACE, NAME))
+        reconciler = Reconciler(
+            kube, cache, observer, revisions, Publisher(kube, cache, "loop"), Judge(), Reader(kube, cache, Settings()))
+        await reconciler.reconcile(Key(NAMESPACE, NAME))
     return [json.dumps(body) for body in kube.writes]
 
 

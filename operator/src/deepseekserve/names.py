@@ -20,11 +20,15 @@ LEASE_NAME = "deepseekserve-operator"
 LABEL_NAME = f"{GROUP}/name"              # the resource's name; on every child and pod
 LABEL_REVISION = f"{GROUP}/revision"      # the revision's hash; on pods and ControllerRevisions
 LABEL_GOOD = f"{GROUP}/good"              # "true" on a ControllerRevision that has served
+LABEL_READS = f"{GROUP}/reads"            # on the Job and the pod that read the model: the generation they are for
 CHILD_SELECTOR = LABEL_NAME               # server-side watch and list selector of every child kind
 ANNOTATION_TOOK = f"{GROUP}/took"         # on a ControllerRevision: how long the phases of its last start took
+ANNOTATION_READ = f"{GROUP}/read"         # on a ControllerRevision: what was read of the model before it was made
 ANNOTATION_RESTARTED_AT = f"{GROUP}/restarted-at"          # on pods: spec.restartedAt
 
 ENGINE_CONTAINER = "engine"
+READER_CONTAINER = "reader"
+TERMINATION_LOG = "/dev/termination-log"
 ENGINE_PORT = 8000
 ENGINE_PORT_NAME = "http"
 AGENT_PORT = 9800
@@ -74,6 +78,11 @@ def child_metadata(owner: Owner, name: str) -> dict[str, Any]:
 def labels(name: str) -> dict[str, str]:
     """Labels of every child of the resource `name`; a resource's own labels are never copied."""
     return {LABEL_NAME: name}
+
+
+def reader_job(name: str, generation: int) -> str:
+    """Name of the Job that reads the model for one generation of the spec."""
+    return f"{name}-read-{generation}"
 
 
 def revision_name(name: str, revision_hash: str) -> str:

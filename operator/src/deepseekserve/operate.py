@@ -27,6 +27,7 @@ from deepseekserve.probes import probes
 from deepseekserve.reconcile import Reconciler
 from deepseekserve.reconcile.judging import Judge
 from deepseekserve.reconcile.publish import Publisher
+from deepseekserve.reconcile.reading import Reader
 from deepseekserve.reconcile.revisions import Revisions
 from deepseekserve.settings import InvalidSetting, Settings
 from deepseekserve.workqueue import WorkQueue
@@ -110,6 +111,7 @@ async def lead(kube: Kube, chosen: Settings) -> int:
             revisions=Revisions(kube, cache, chosen, bundle.build()),
             publisher=Publisher(kube, cache, chosen.identity),
             judge=Judge(),
+            reader=Reader(kube, cache, chosen),
         )
         queue = WorkQueue(reconciler.reconcile, workers=chosen.workers)
         watch = Watch(kube, cache, queue.add, resync_s=chosen.resync_seconds)

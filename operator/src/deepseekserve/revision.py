@@ -32,6 +32,7 @@ class Revision:
     number: int                                    # the newest is the highest
     created: str                                   # RFC 3339; empty until it is stored
     took: Took | None = None                       # its last start, or one like it
+    read: str = ""                                 # of the model, by the reader, before it was made
 
 
 def parse(raw: Mapping[str, Any]) -> Revision | None:
@@ -53,6 +54,7 @@ def parse(raw: Mapping[str, Any]) -> Revision | None:
         number=raw["revision"] if isinstance(raw.get("revision"), int) else 0,
         created=str(metadata.get("creationTimestamp") or ""),
         took=parse_took((metadata.get("annotations") or {}).get(names.ANNOTATION_TOOK)),
+        read=str((metadata.get("annotations") or {}).get(names.ANNOTATION_READ) or ""),
     )
 
 
@@ -84,10 +86,11 @@ def manifest(revision: Revision, serve: api.DeepSeekServe) -> dict[str, Any]:
     if revision.good:
         labels[names.LABEL_GOOD] = "true"
     metadata = names.child_metadata(serve.metadata, revision.name)
+    read = {"annotations": {names.ANNOTATION_READ: revision.read}} if revision.read else {}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
-        "metadata": {**metadata, "labels": labels},
+        "metadata": {**metadata, "labels": labels, **read},
         "revision": revision.number,
         "data": copy.deepcopy({
             "schema": SCHEMA, "spec": dict(revision.spec), "workloads": [dict(w) for w in revision.workloads],

@@ -22,6 +22,7 @@ class Settings:
 
     namespace: str = "deepseekserve-system"             # where the Lease lives
     identity: str = "local"                             # the Lease holder's name: the operator's pod
+    image: str = ""                                     # the operator's own; without it no model is read
     gpu_image: str = "docker.io/vllm/vllm-openai:v0.32.0"
     cpu_image: str = "docker.io/vllm/vllm-openai-cpu:v0.32.0"
     image_pull_policy: str = "IfNotPresent"
@@ -40,6 +41,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     return Settings(
         namespace=environ.get("DSS_NAMESPACE") or default.namespace,
         identity=environ.get("DSS_IDENTITY") or default.identity,
+        image=environ.get("DSS_IMAGE") or default.image,
         gpu_image=environ.get("DSS_ENGINE_IMAGE_GPU") or default.gpu_image,
         cpu_image=environ.get("DSS_ENGINE_IMAGE_CPU") or default.cpu_image,
         image_pull_policy=_choice(environ, "DSS_IMAGE_PULL_POLICY", PULL_POLICIES, default.image_pull_policy),

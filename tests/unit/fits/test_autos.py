@@ -1,6 +1,7 @@
 """Which number an Auto is, where the sum decides: the longest context that is sure to fit, the fewest ranks."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ QWEN_1B, QWEN_14B, LLAMA_8B = (f"{DISTILL}{name}" for name in ("Qwen-1.5B", "Qwe
 def arguments(source: str, gpu: str | None, **spec: Any) -> dict[str, str]:
     """Flags with their values, as the engine would get them."""
     given = engine.argv(judged(source, gpu, **spec).case.serve)
-    return dict(zip(given, given[1:], strict=False))
+    return dict(pairwise(given))
 
 
 def test_the_models_own_context_is_passed_where_it_fits() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from deepseekserve import names
 from deepseekserve.kube import Key, Kind, Kube, Object, key_of
-from deepseekserve.kube.kinds import BY_KIND, CONFIG_MAPS, PODS, REVISIONS, WATCHED_CHILDREN
+from deepseekserve.kube.kinds import BY_KIND, CONFIG_MAPS, PODS, REVISIONS, UNWATCHED_CHILDREN, WATCHED_CHILDREN
 from deepseekserve.logs import fields
 from deepseekserve.observe import Cache
 from deepseekserve.revision import Revision, referred_config_maps
@@ -24,7 +24,7 @@ async def prune(
     wanted |= {(CONFIG_MAPS, name) for name in referred_config_maps(kept)}
     wanted |= {(REVISIONS, revision.name) for revision in kept}
     owner, uid = key_of(serve), serve["metadata"]["uid"]
-    for kind in (*(k for k in WATCHED_CHILDREN if k is not PODS), REVISIONS, CONFIG_MAPS):
+    for kind in (*(k for k in WATCHED_CHILDREN if k is not PODS), *UNWATCHED_CHILDREN):
         for child in cache.children(kind, owner):
             if (kind, child["metadata"]["name"]) not in wanted and names.is_ours(child["metadata"], uid):
                 await _delete(kube, cache, kind, child)
@@ -35,6 +35,6 @@ async def _delete(kube: Kube, cache: Cache, kind: Kind, child: Object) -> None:
         return
     key: Key = key_of(child)
     await kube.delete(kind, key, child["metadata"]["uid"])
-    if kind in (REVISIONS, CONFIG_MAPS):
+    if kind in UNWATCHED_CHILDREN:
         cache.drop(kind, child)
     log.info("child pruned", extra=fields(kind=kind.kind, key="/".join(key)))

@@ -26,6 +26,7 @@ class Known:
     origin: str = ""                   # of the config
     weights_bytes: int | None = None   # of all files together
     gpu: Gpu | None = None
+    unread: str = ""                   # why there is no config
     gpu_name: str = ""                 # as it was asked for, which says more where it is shared or a slice
 
 
@@ -77,7 +78,8 @@ def case_of(serve: DeepSeekServe, known: Known) -> Case:
     known = replace(known, gpu=gpu)
     case = Case(serve, known, None if unclear else asked.room(serve, gpu), unclear=unclear)
     if known.config is None:
-        return replace(case, problem="the model's config.json is not known")
+        why = f": {known.unread}" if known.unread else ""
+        return replace(case, problem=f"the model's config.json is not known{why}")
     try:
         shape = sizing.read_shape(known.config)
         form = sizing.read_format(known.config, case.flag)

@@ -3,9 +3,11 @@
 Pure; the two ends of fits on the operator's side.
 """
 
-from deepseekserve import catalog
+from dataclasses import replace
+
+from deepseekserve import catalog, sizing
 from deepseekserve.api import DeepSeekServe
-from deepseekserve.facts import Amounts, Finding, Fit
+from deepseekserve.facts import Amounts, Finding, Fit, Reading
 from deepseekserve.fits.asked import product
 from deepseekserve.fits.case import Case, Known
 from deepseekserve.fits.verdict import Verdict
@@ -13,13 +15,24 @@ from deepseekserve.fits.verdict import Verdict
 _MOST_WAYS = 3
 
 
-def known_of(serve: DeepSeekServe) -> Known:
-    """What the catalogue knows of the model, by its name, and of the GPU that the node selector names."""
+def known_of(serve: DeepSeekServe, reading: Reading | None = None) -> Known:
+    """What the catalogue knows of the GPU that the node selector names and of the model, or what was read of it."""
     name = product(serve) or ""
     gpu, model = catalog.find_gpu(name), catalog.find_model(serve.spec.model.source)
-    if model is None:
-        return Known(gpu=gpu, gpu_name=name)
-    return Known(model.config, f"the catalogue: {model.id}, {model.confidence}", model.weights_bytes, gpu, name)
+    if model:
+        origin = f"the catalogue: {model.id}, {model.confidence}"
+        return Known(model.config, origin, model.weights_bytes, gpu=gpu, gpu_name=name)
+    return replace(_read(reading), origin=serve.spec.model.source, gpu=gpu, gpu_name=name)
+
+
+def _read(reading: Reading | None) -> Known:
+    if reading is None or reading.summary is None:
+        return Known(unread=reading.why if reading else "")
+    found = reading.summary
+    if found.config is None:
+        return Known(unread=found.message)
+    config = {**found.config, sizing.TOKENIZER_LIMIT: found.max_length}
+    return Known(config, weights_bytes=found.weights.bytes if found.weights else None)
 
 
 def fit_of(verdict: Verdict) -> Fit:

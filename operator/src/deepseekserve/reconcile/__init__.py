@@ -10,17 +10,20 @@ from deepseekserve import engine, render
 from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
 from deepseekserve.apply import apply, prune, stop
 from deepseekserve.diagnose import diagnose
-from deepseekserve.facts import Facts, Finding, Fit
+from deepseekserve.facts import UNKNOWN, Facts, Finding, Fit
 from deepseekserve.kube import Key, Kube, KubeError, Object
 from deepseekserve.observe import Cache, Observer
 from deepseekserve.reconcile.invalid import asks_for_none, finding_of, last_subject
 from deepseekserve.reconcile.judging import Judge
 from deepseekserve.reconcile.pace import next_look
 from deepseekserve.reconcile.publish import Publisher
+from deepseekserve.reconcile.reading import Reader
 from deepseekserve.reconcile.revisions import Revisions
 from deepseekserve.status import Subject, decide, makes_room, passing, wanted_replicas
 
 __all__ = ["Reconciler"]
+
+READING_S = 1.0              # until the next look at a model that is being read
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Reconciler:
     revisions: Revisions
     publisher: Publisher
     judge: Judge
+    reader: Reader
 
     async def reconcile(self, key: Key) -> float | None:
         """Look at one resource; the seconds until the next look, None when only an event asks for one."""
@@ -45,8 +49,11 @@ class Reconciler:
         try:
             serve = DeepSeekServe.parse(raw)
             render.check(serve)
-            judged = self.judge.judged(serve)
-            current = self.revisions.current(serve, judged.serve)
+            reading = await self.reader.look(serve, raw, self.revisions.stored(serve), datetime.now(UTC))
+            if reading and reading.waiting:
+                return await self._tell_refused(raw, previous, None, Fit(UNKNOWN, reading.why)) or READING_S
+            judged = self.judge.judged(serve, reading)
+            current = self.revisions.current(serve, judged.serve, reading.message if reading else "")
         except InvalidSpec as error:
             return await self._tell_refused(raw, previous, finding_of(raw, error))
         fit = judged.fit(is_new=not current.created)

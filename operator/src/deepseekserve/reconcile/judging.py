@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from deepseekserve import fits
 from deepseekserve.api import DeepSeekServe
-from deepseekserve.facts import Fit
+from deepseekserve.facts import Fit, Reading
 from deepseekserve.kube import Key
 
 ENFORCE = "Enforce"
@@ -33,18 +33,18 @@ class Judged:
 class Judge:
     """What was judged last of each resource."""
 
-    _last: dict[Key, tuple[str, int, Judged]] = field(default_factory=dict)       # uid, generation
+    _last: dict[Key, tuple[object, Judged]] = field(default_factory=dict)       # with what it was judged by
 
-    def judged(self, serve: DeepSeekServe) -> Judged:
+    def judged(self, serve: DeepSeekServe, reading: Reading | None) -> Judged:
         """Judge it, if it is not known; raises InvalidSpec."""
-        who = serve.metadata
-        key = Key(who.namespace, who.name)
-        uid, generation, last = self._last.get(key, ("", 0, None))
-        if last and (uid, generation) == (who.uid, who.generation):
-            return last
-        verdict = fits.judge(serve, fits.known_of(serve))
+        who, read = serve.metadata, (reading.message, reading.why) if reading else None
+        key, by = Key(who.namespace, who.name), (who.uid, who.generation, read)
+        last = self._last.get(key)
+        if last and last[0] == by:
+            return last[1]
+        verdict = fits.judge(serve, fits.known_of(serve, reading))
         found = Judged(verdict.case.serve, fits.fit_of(verdict))
-        self._last[key] = (who.uid, who.generation, found)
+        self._last[key] = (by, found)
         return found
 
     def forget(self, key: Key) -> None:

@@ -4,7 +4,7 @@ Part of reconcile: the pure modules `revision` and `render` do the work, this on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepseekserve import names, render, revision
 from deepseekserve.api import DeepSeekServe, Status
@@ -26,16 +26,22 @@ class Revisions:
     settings: Settings
     bundle: Bundle
 
-    def current(self, serve: DeepSeekServe, decided: DeepSeekServe) -> Revision:
+    def stored(self, serve: DeepSeekServe) -> Revision | None:
+        """The stored revision that the spec means."""
+        return revision.choose(serve, self._stored(serve))
+
+    def current(self, serve: DeepSeekServe, decided: DeepSeekServe, read: str) -> Revision:
         """The stored revision that the spec means, or a new one, not stored yet; raises InvalidSpec.
 
-        A new one is rendered with the numbers that were decided for what the spec leaves to us, and kept with them.
+        A new one is rendered with the numbers that were decided for what the spec leaves to us, and keeps what was read
+        of its model.
         """
         stored = self._stored(serve)
         found = revision.choose(serve, stored)
         if found is None:
             config_map = names.agent_config_map(serve.metadata.name, self.bundle.hash)
-            found = revision.make(serve, render.workloads(decided, self.settings, config_map), stored)
+            made = revision.make(serve, render.workloads(decided, self.settings, config_map), stored)
+            found = replace(made, read=read)
         return revision.informed(found, stored)
 
     def manifests(

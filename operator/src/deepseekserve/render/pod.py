@@ -34,7 +34,7 @@ def _operators(serve: DeepSeekServe, settings: Settings, agent_config_map: str) 
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,          # a Service called `vllm` would inject VLLM_PORT
             "terminationGracePeriodSeconds": serve.spec.rollout.drain_seconds + GRACE_AFTER_DRAIN_SECONDS,
-            "securityContext": _pod_security(settings),
+            "securityContext": pod_security(settings),
             **_scheduling(serve),
             "containers": [_container(serve, settings)],
             "volumes": _volumes(serve, agent_config_map),
@@ -57,7 +57,7 @@ def _container(serve: DeepSeekServe, settings: Settings) -> Manifest:
         "readinessProbe": _probe("/ready", period_seconds=1),
         "livenessProbe": _probe("/live", period_seconds=10),
         "terminationMessagePolicy": "FallbackToLogsOnError",          # for the case that the agent itself is killed
-        "securityContext": _container_security(),
+        "securityContext": container_security(),
         "volumeMounts": _mounts(serve),
     }
     resources = _resources(serve)
@@ -101,7 +101,8 @@ def _resources(serve: DeepSeekServe) -> Manifest:
     return {key: value for key, value in {"requests": requests, "limits": limits}.items() if value}
 
 
-def _pod_security(settings: Settings) -> Manifest:
+def pod_security(settings: Settings) -> Manifest:
+    """As Pod Security `restricted` wants it, for the whole pod."""
     return {
         "runAsNonRoot": True,
         **_present({"runAsUser": settings.run_as_user}),
@@ -109,7 +110,8 @@ def _pod_security(settings: Settings) -> Manifest:
     }
 
 
-def _container_security() -> Manifest:
+def container_security() -> Manifest:
+    """The same for each container."""
     return {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},

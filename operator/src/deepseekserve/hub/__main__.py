@@ -1,0 +1,39 @@
+"""Turns a repository's name into a message: `python -m deepseekserve.hub NAME --write /dev/termination-log`.
+
+Runs in a short Job's pod, so that it has the engine's own way to the hub, and its token, which the operator never sees.
+HF_ENDPOINT and HF_TOKEN are honoured. Exit code 0 whenever something could be said, be it that nobody answers.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from deepseekserve.agent import termination
+from deepseekserve.hub import repository
+from deepseekserve.reader import summary
+
+ENDPOINT = "https://huggingface.co"
+SECONDS = 5.0                          # of all requests
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read a repository, and write its summary or print it."""
+    parser = argparse.ArgumentParser(prog="deepseekserve.hub", allow_abbrev=False, description=(
+        "Say what sizing needs to know of a model on the Hugging Face hub, as JSON of less than 4,096 bytes."))
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--revision", help="branch, tag or commit; default: the repository's own")
+    parser.add_argument("--write", metavar="FILE", help="where to write it; default: standard output")
+    chosen = parser.parse_args(arguments)
+    endpoint, token = os.environ.get("HF_ENDPOINT") or ENDPOINT, os.environ.get("HF_TOKEN") or None
+    said = summary.message(repository.read(endpoint, token, chosen.name, chosen.revision, seconds=SECONDS))
+    if chosen.write is None:
+        sys.stdout.write(said.decode() + "\n")
+    elif not termination.write(chosen.write, said):
+        sys.stderr.write(f"{chosen.write} cannot be written\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

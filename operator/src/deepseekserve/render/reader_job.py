@@ -1,0 +1,82 @@
+"""Turns a resource into the Job that reads what sizing needs of its model, where the engine would read it.
+
+Pure; one of render's builders. It asks for no GPU, runs as the engine's user on a node that the engine may run on, so
+that a claim that waits for its first consumer is bound there, and says what it found in its termination message.
+"""
+
+from typing import Any
+
+from deepseekserve import engine, names
+from deepseekserve.api import DeepSeekServe
+from deepseekserve.render.overlay import overlaid
+from deepseekserve.render.pod import container_security, pod_security
+from deepseekserve.settings import Settings
+
+DEADLINE_SECONDS = 120                 # a file system that hangs would hold it for ever
+KEPT_SECONDS = 600                     # should nobody delete it
+# What decides where a pod may run and whether it may read; the rest of both is about the engine.
+_PLACEMENT = ("nodeSelector", "tolerations", "affinity", "priorityClassName", "schedulerName")
+_OVERLAY = (*_PLACEMENT, "securityContext", "imagePullSecrets", "dnsConfig", "dnsPolicy", "hostAliases")
+_REACHES_THE_HUB = frozenset({
+    "HF_ENDPOINT", "HF_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+})
+
+
+def reader_job(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
+    """Render the Job for this generation of the spec."""
+    owner = serve.metadata
+    labels = {**names.labels(owner.name), names.LABEL_READS: str(owner.generation)}
+    metadata = names.child_metadata(owner, names.reader_job(owner.name, owner.generation))
+    overlay = {"spec": {name: value for name, value in serve.spec.pod_template.get("spec", {}).items()
+                        if name in _OVERLAY}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**metadata, "labels": labels},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "template": overlaid({"metadata": {"labels": labels}, "spec": _pod(serve, settings)}, overlay),
+        },
+    }
+
+
+def _pod(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
+    scheduling = serve.spec.scheduling.model_dump(mode="json", by_alias=True, exclude_none=True)
+    claim = engine.parse_source(serve.spec.model.source).claim
+    volume = {"name": "models", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": serve.metadata.name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(settings),
+        **{name: scheduling[name] for name in _PLACEMENT if scheduling.get(name)},
+        "containers": [_container(serve, settings)],
+        **({"volumes": [volume]} if claim else {}),
+    }
+
+
+def _container(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
+    claim = engine.parse_source(serve.spec.model.source).claim
+    mount = {"name": "models", "mountPath": names.MODEL_MOUNT, "readOnly": True}
+    return {
+        "name": names.READER_CONTAINER,
+        "image": settings.image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "command": [engine.escape(part) for part in _command(serve)],
+        "env": [variable for variable in engine.environment(serve) if variable["name"] in _REACHES_THE_HUB],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        "terminationMessagePath": names.TERMINATION_LOG,
+        "securityContext": container_security(),
+        **({"volumeMounts": [mount]} if claim else {}),
+    }
+
+
+def _command(serve: DeepSeekServe) -> list[str]:
+    source = engine.parse_source(serve.spec.model.source)
+    what = ["deepseekserve.reader", source.argument] if source.claim else ["deepseekserve.hub", source.argument]
+    revision = ["--revision", source.revision] if source.revision else []
+    return ["python3", "-m", *what, *revision, "--write", names.TERMINATION_LOG]

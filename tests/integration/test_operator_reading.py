@@ -1,0 +1,143 @@
+"""A model that the catalogue does not know is read by a Job before its engine is made; nothing waits for ever.
+
+The Job's pod is a real one, whose kubelet the test plays.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deepseekserve.reader import summary
+from deepseekserve.reader.summary import Outcome, Summary
+from tests.integration.operating import Operator, eventually, install_crd, least_privileged, now, running
+from tests.lab.kubectl import Kubectl, Object
+from tests.lab.watch import Predicate, Watch, condition, is_current
+from tests.unit.sizing.models import llama
+
+IMAGE = "registry.example/operator:1"
+READS = "deepseekserve.io/reads"
+L4 = {"nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L4"}}
+
+
+@pytest.fixture(scope="module")
+def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The operator, which knows its own image."""
+    install_crd(kubectl)
+    folder = tmp_path_factory.mktemp("operator")
+    account = least_privileged(kubectl, "default", folder)
+    with running(Operator(account, folder / "log", settings={"DSS_IMAGE": IMAGE})) as started:
+        yield started
+
+
+@pytest.fixture
+def watch(here: Kubectl) -> Iterator[Watch]:
+    with Watch(here, "mine") as watch:
+        yield watch
+
+
+def mine(**spec: Any) -> Object:
+    return {"apiVersion": "deepseekserve.io/v1alpha1", "kind": "DeepSeekServe", "metadata": {"name": "mine"},
+            "spec": {"model": {"source": "pvc://weights/mine"}, "scheduling": L4, **spec}}
+
+
+def fits(status: str, words: str = "") -> Predicate:
+    def holds(thing: Object) -> bool:
+        told = condition(thing, "Fits")
+        return is_current(thing) and told.get("status") == status and words in told.get("message", "")
+    return holds
+
+
+def reader(kubectl: Kubectl, generation: int = 1) -> str:
+    """The pod of the Job of this generation, once it is there."""
+    pods = eventually(lambda: kubectl.list("pods", f"{READS}={generation}"), "the reader's pod")
+    return str(pods[0]["metadata"]["name"])
+
+
+def ends(kubectl: Kubectl, pod: str, message: str, code: int = 0) -> None:
+    """The reader's container ends with this message."""
+    ended = {"exitCode": code, "reason": "Completed", "message": message, "startedAt": now(), "finishedAt": now()}
+    container = {"name": "reader", "image": "x", "imageID": "x", "ready": False, "restartCount": 0,
+                 "state": {"terminated": ended}}
+    status = {"phase": "Succeeded" if code == 0 else "Failed", "containerStatuses": [container]}
+    kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
+
+
+def told(outcome: Outcome = Outcome.READ, **parts: Any) -> str:
+    return summary.message(Summary(outcome, **parts)).decode()
+
+
+def engine_arguments(kubectl: Kubectl) -> list[str]:
+    deployment = eventually(lambda: kubectl.get("deployment", "mine"), "the Deployment")
+    found: list[str] = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    return found
+
+
+def test_no_engine_is_made_before_the_model_is_read_and_then_with_what_fits(here: Kubectl, watch: Watch) -> None:
+    here.apply(mine(engine={"kvCacheMemory": "64Mi"}))
+    seen = watch.until(fits("Unknown", "reads the model"), timeout_s=30, what="the reading told").object
+    assert seen["status"]["phase"] == "Pending"
+    pod = reader(here)
+    assert here.get("deployment", "mine") is None
+    ends(here, pod, told(config=llama(max_position_embeddings=1 << 20)))
+    read = watch.until(fits("True"), timeout_s=30, what="Fits=True").object
+    given = engine_arguments(here)
+    context = int(given[given.index("--max-model-len") + 1])
+    assert context == read["status"]["sizing"]["maxModelLen"]
+    assert 0 < context < 1 << 20
+    assert read["status"]["replicas"] in (0, 1), "the reader's pod is none of the engine's"
+    eventually(lambda: not here.list("jobs", "deepseekserve.io/name=mine"), "the Job is gone once its message is kept")
+
+
+def test_what_was_read_outlives_the_job_and_the_operator(
+    here: Kubectl, watch: Watch, operator: Operator,
+) -> None:
+    here.apply(mine())
+    ends(here, reader(here), told(config=llama()))
+    watch.until(fits("True"), timeout_s=30, what="Fits=True")
+    eventually(lambda: not here.list("jobs", "deepseekserve.io/name=mine"), "the Job is gone")
+    operator.kill()
+    operator.start()
+    mark = watch.mark()
+    here.patch("dss", "mine", {"spec": {"replicas": 2}})
+    watch.until(fits("True"), timeout_s=60, what="still Fits=True", since=mark)
+    assert not [s for s in watch.seen[mark:] if condition(s.object, "Fits").get("status") != "True"]
+
+
+def test_what_does_not_fit_is_refused_and_read_again_for_the_next_edit(here: Kubectl, watch: Watch) -> None:
+    here.apply(mine(engine={"maxModelLen": 999_999}))
+    ends(here, reader(here), told(config=llama()))
+    refused = watch.until(fits("False"), timeout_s=30, what="Fits=False").object
+    assert refused["status"]["failure"]["reason"] == "ContextTooLong"
+    assert here.get("deployment", "mine") is None
+    here.patch("dss", "mine", {"spec": {"engine": {"maxModelLen": 2048}}})
+    ends(here, reader(here, 2), told(config=llama()))
+    watch.until(fits("True"), timeout_s=30, what="Fits=True after the edit")
+    assert "2048" in engine_arguments(here)
+
+
+@pytest.mark.parametrize(("message", "code", "says"), [
+    (told(Outcome.NO_MODEL, message="no config.json in /models/mine"), 0, "no config.json in /models/mine"),
+    (told(Outcome.DAMAGED, message="config.json is damaged: line 1"), 0, "config.json is damaged: line 1"),
+    (told(config={"architectures": ["TomorrowForCausalLM"]}), 0, "no formula for this architecture"),
+    ("Killed", 137, "exit code 137"),
+])
+def test_what_cannot_be_read_is_said_and_left_to_the_engine(
+    here: Kubectl, watch: Watch, message: str, code: int, says: str,
+) -> None:
+    here.apply(mine())
+    ends(here, reader(here), message, code)
+    watch.until(fits("Unknown", says), timeout_s=30, what=says)
+    assert engine_arguments(here)
+
+
+def test_a_pod_without_a_node_is_waited_for_ten_seconds(here: Kubectl, watch: Watch) -> None:
+    here.apply(mine())
+    pod = reader(here)
+    unbound = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "lastTransitionTime": now(),
+               "message": "pod has unbound immediate PersistentVolumeClaims"}
+    status = json.dumps({"status": {"phase": "Pending", "conditions": [unbound]}})
+    here("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", status)
+    watch.until(fits("Unknown", "unbound immediate"), timeout_s=10, what="why, within ten seconds")
+    assert engine_arguments(here)
