@@ -48,7 +48,14 @@ def test_the_operator_can_read_its_settings(file: Path) -> None:
 
 
 def test_the_defaults_of_chart_and_operator_are_the_same() -> None:
-    assert read(environment(one(render(), "Deployment"))) == Settings()
+    deployment = one(render(), "Deployment")
+    assert read(environment(deployment)) == Settings(image=image(deployment))
+
+
+def image(deployment: Object) -> str:
+    """The operator's own."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return str(container["image"])
 
 
 def test_every_setting_of_the_operator_is_set_by_the_chart() -> None:
@@ -60,7 +67,8 @@ def test_every_setting_of_the_operator_is_set_by_the_chart() -> None:
 def test_values_reach_the_operator_unchanged() -> None:
     deployment = one(render(*with_settings(next(f for f in SETTINGS if f.stem == "everything"))), "Deployment")
     assert read(environment(deployment)) == Settings(
-        gpu_image="registry.example/vllm:gpu", cpu_image="registry.example:5000/vllm:cpu", image_pull_policy="Never",
+        image=image(deployment), gpu_image="registry.example/vllm:gpu", cpu_image="registry.example:5000/vllm:cpu",
+        image_pull_policy="Never",
         run_as_user=1000660000, workers=32, resync_seconds=60, lease_seconds=30, log_level="DEBUG",
     )
 

@@ -69,7 +69,8 @@ RECIPES = {
         ),
         Recipe(
             "engine-cpu", ROOT / "images" / "engine-cpu", "Dockerfile",
-            ("requirements.txt", "stub_cuda.py", "yield_cpu.py", "allow_amx.py", "yield_cpu.pth", "make_tiny_model.py"),
+            ("requirements.txt", "stub_cuda.py", "yield_cpu.py", "allow_amx.py", "known_models.py", "rare_gc.py",
+             "yield_cpu.pth", "make_tiny_model.py"),
             free_gib=9, expect="5 minutes",
         ),
         Recipe(

@@ -93,7 +93,7 @@ def test_a_refused_edit_leaves_what_is_there_alone_and_goes_back(here: Kubectl, 
     refused = watch.until(fits("False"), timeout_s=30, what="refused", since=mark).object
     assert refused["status"]["failure"]["reason"] == "ContextTooLong"
     assert {f["field"]: f["value"] for f in refused["status"]["failure"]["fixes"]} == {
-        "spec.engine.maxModelLen": "131072"}
+        "spec.engine.maxModelLen": "131072", "spec.engine.dtype": "Float16"}
     after = here.get("deployment", "guide")
     assert after is not None
     assert after["spec"] == before["spec"]

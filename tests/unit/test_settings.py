@@ -9,6 +9,7 @@ from deepseekserve.settings import InvalidSetting, Settings, read
 EVERY_VARIABLE = {
     "DSS_NAMESPACE": "ops",
     "DSS_IDENTITY": "operator-0",
+    "DSS_IMAGE": "registry.example.com/operator:1",
     "DSS_ENGINE_IMAGE_GPU": "registry.example.com/gpu:1",
     "DSS_ENGINE_IMAGE_CPU": "registry.example.com/cpu:1",
     "DSS_IMAGE_PULL_POLICY": "Never",
@@ -32,7 +33,8 @@ def test_an_empty_value_is_no_value() -> None:
 
 def test_every_variable_is_read() -> None:
     assert read(EVERY_VARIABLE) == Settings(
-        namespace="ops", identity="operator-0", gpu_image="registry.example.com/gpu:1",
+        namespace="ops", identity="operator-0", image="registry.example.com/operator:1",
+        gpu_image="registry.example.com/gpu:1",
         cpu_image="registry.example.com/cpu:1", image_pull_policy="Never",
         watch_namespaces=("team-a", "team-b"), run_as_user=2000, http_port=8081, workers=3,
         resync_seconds=60, lease_seconds=30, log_level="DEBUG",

@@ -39,6 +39,7 @@ STACK_FRAMES = 40_000
 VARIABLES = {
     "DSS_NAMESPACE": "namespace of the Lease",
     "DSS_IDENTITY": "name of this process in the Lease; the pod's name",
+    "DSS_IMAGE": "the operator's own image, for Jobs that read models; empty: none is read",
     "DSS_ENGINE_IMAGE_GPU": "engine image for GPUs, where spec.engine.image says nothing",
     "DSS_ENGINE_IMAGE_CPU": "the same for CPUs",
     "DSS_IMAGE_PULL_POLICY": "of the engine's image",

@@ -65,7 +65,7 @@ def _container(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
     return {
         "name": names.READER_CONTAINER,
         "image": settings.image,
-        "imagePullPolicy": settings.image_pull_policy,
+        "imagePullPolicy": "IfNotPresent",             # what the operator runs from; the setting is about engines
         "command": [engine.escape(part) for part in _command(serve)],
         "env": [variable for variable in engine.environment(serve) if variable["name"] in _REACHES_THE_HUB],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
