@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deepseekserve.quantity import parse_quantity
-from tests.e2e.cases import FAIL_S, Case, assert_told_well
+from tests.e2e.cases import FAIL_S, STARTED_ALL_THE_SAME, Case, assert_told_well
 from tests.e2e.conftest import START_S, delete, engine_pods, resource
 from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl, Object
@@ -14,7 +14,7 @@ from tests.lab.watch import Watch, condition, failed_with, serves
 EDITS = {
     "a context longer than the model's": Case(
         "ContextTooLong",
-        {"engine": {"maxModelLen": 999999}},
+        {"engine": {"maxModelLen": 999999}, **STARTED_ALL_THE_SAME},
         "max_model_len",
         ("999999", "32768"),
         fixes={"spec.engine.maxModelLen": "32768"},

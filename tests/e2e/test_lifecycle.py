@@ -42,7 +42,7 @@ def test_kubectl_explain_describes_a_field(kubectl: Kubectl) -> None:
 def test_kubectl_describe_shows_conditions_and_events(kubectl: Kubectl, served: Watch) -> None:
     text = kubectl("describe", "dss", served.name)
     described, _, events = text.partition("\nEvents:")
-    for kind in ("Ready", "Reconciling", "Stalled", "Degraded"):
+    for kind in ("Ready", "Reconciling", "Stalled", "Degraded", "Fits"):
         assert re.search(rf"^ +Type: +{kind}$", described, re.MULTILINE)
     assert re.search(r"^ +Normal +Serving +", events, re.MULTILINE)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cases import FAIL_S, Case, assert_told_everywhere
+from tests.e2e.cases import FAIL_S, STARTED_ALL_THE_SAME, Case, assert_told_everywhere
 from tests.e2e.conftest import START_S, engine_pods
 from tests.e2e.groups import MEMORY, group
 from tests.e2e.timing import Timings
@@ -94,7 +94,7 @@ def decided(watch: Watch, after: int) -> Seen:
 def cured(kubectl: Kubectl, told: Timings) -> dict[str, "Future[list[Seen]]"]:
     """The states of each wrong resource while its advice was followed; the node has room for others afterwards."""
     with (
-        group(kubectl, {name: spec for name, (spec, _) in WRONG.items()}) as watches,
+        group(kubectl, {name: {**spec, **STARTED_ALL_THE_SAME} for name, (spec, _) in WRONG.items()}) as watches,
         ThreadPoolExecutor(len(watches)) as pool,
     ):
         return {name: pool.submit(followed, kubectl, watch, told) for name, watch in watches.items()}
@@ -112,7 +112,7 @@ def lost(kubectl: Kubectl, lab: Lab, told: Timings) -> Iterator[dict[str, Seen]]
     """The state in which each resource has failed that no field can cure."""
     cases = hopeless(lab)
     assert tuple(cases) == LOST
-    with group(kubectl, {name: case.edit for name, case in cases.items()}) as watches:
+    with group(kubectl, {name: {**case.edit, **STARTED_ALL_THE_SAME} for name, case in cases.items()}) as watches:
         states = {}
         for name, case in cases.items():
             seen = watches[name].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
