@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from tests.integration.operating import eventually
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.watch import condition
@@ -32,6 +34,12 @@ def assert_told_everywhere(kubectl: Kubectl, thing: Object, case: Case) -> None:
     (event,) = eventually(lambda: events(kubectl, thing["metadata"]["name"], case.reason), f"an Event {case.reason}")
     assert event["type"] == "Warning"
     assert thing["status"]["failure"]["message"] in event["message"]
+
+
+def assert_predicted(thing: Object) -> None:
+    """The KV cache holds what was computed before the start."""
+    predicted, reported = thing["status"]["sizing"]["kvCacheTokens"], thing["status"]["engine"]["kvCacheTokens"]
+    assert reported == pytest.approx(predicted, rel=0.01)
 
 
 def events(kubectl: Kubectl, name: str, reason: str) -> list[Object]:

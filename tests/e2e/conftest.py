@@ -177,6 +177,12 @@ def readied(request: pytest.FixtureRequest) -> Timings:
     return measured(request.config, "completion to Ready=True (aim: p95 below 1.5 s)")
 
 
+@pytest.fixture(scope="session")
+def read(request: pytest.FixtureRequest) -> Timings:
+    """From a resource's first status to the word of its model's reader."""
+    return measured(request.config, "first status to what was read of the model (aim: below 10 s)")
+
+
 def measured(config: pytest.Config, what: str) -> Timings:
     collected = Timings(what)
     config.stash.setdefault(MEASURED, []).append(collected)

@@ -40,6 +40,12 @@ def assert_still_serves(thing: Object, reason: str) -> None:
     assert thing["status"]["phase"] == "Serving"
 
 
+def assert_agrees(thing: Object) -> None:
+    """Where the sum says what will fail, the engine says the same."""
+    fits = condition(thing, "Fits")
+    assert fits["status"] == "Unknown" or fits["reason"] == thing["status"]["failure"]["reason"]
+
+
 @pytest.mark.parametrize("case", EDITS.values(), ids=EDITS.keys())
 def test_an_edit_that_cannot_work_is_explained_while_the_old_revision_serves(
     kubectl: Kubectl,
@@ -52,6 +58,7 @@ def test_an_edit_that_cannot_work_is_explained_while_the_old_revision_serves(
     try:
         thing, at = broken(kubectl, served, case)
         assert_told_well(thing["status"], case)
+        assert_agrees(thing)
         assert_still_serves(thing, case.reason)
         told.add_since(kubectl, engine_pods(kubectl, served.name)[-1], case.decisive, at)
     finally:

@@ -1,10 +1,11 @@
-"""Loading engines that are killed or stopped: a typed reason, and Ready by themselves."""
+"""Loading engines that are killed or stopped: a typed reason, and Ready by themselves, with the predicted cache."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.e2e.cases import assert_predicted
 from tests.e2e.conftest import START_S, engine_pods
 from tests.e2e.groups import Kill, Struck, group, reason_told, strike
 from tests.lab.kubectl import Kubectl, log_lines
@@ -14,12 +15,18 @@ KILLS = {
     "loading-core-killed": Kill("SIGKILL", "EngineCore", "EngineCoreDied"),
     "loading-server-stopped": Kill("SIGSTOP", "serve", "StartupStalled"),
 }
+# Each with another cache than the tests of whole files have.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "loading-core-killed": {"kvCacheMemory": "96Mi", "dtype": "Float32"},
+    "loading-server-stopped": {"kvCacheMemory": "48Mi", "extraArgs": ["--block-size=32"]},
+}
 
 
 @pytest.fixture(scope="module")
 def struck(kubectl: Kubectl) -> Iterator[dict[str, Struck]]:
     """Each resource once its engine core had begun and got its signal."""
-    with group(kubectl, {name: {"startup": {"stallSeconds": 30}} for name in KILLS}) as watches:
+    specs = {name: {"startup": {"stallSeconds": 30}, "engine": SETTINGS[name]} for name in KILLS}
+    with group(kubectl, specs) as watches:
         made = {}
         for name, kill in KILLS.items():
             watches[name].until(at_percent(1), timeout_s=START_S, what="the start under way")
@@ -46,4 +53,5 @@ def test_an_engine_that_dies_or_hangs_while_loading_is_explained_and_comes_up_by
 ) -> None:
     seen = reason_told(struck[name], KILLS[name])
     assert not is_true("Stalled")(seen.object)
-    struck[name].watch.until(serves, timeout_s=START_S, what="Ready by itself", since=seen.index)
+    ready = struck[name].watch.until(serves, timeout_s=START_S, what="Ready by itself", since=seen.index)
+    assert_predicted(ready.object)

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
+from tests.e2e.cases import assert_predicted
 from tests.e2e.conftest import START_S, await_no_pods, delete_service, engine_pods
 from tests.lab.kubectl import Kubectl
 from tests.lab.setup import OPERATOR_NAMESPACE, Lab
@@ -54,6 +55,7 @@ def test_the_status_tells_what_the_engine_reported(kubectl: Kubectl, served: Wat
     assert engine["version"].startswith("0.32")
     assert engine["maxModelLen"] == 4096
     assert engine["kvCacheTokens"] > 0
+    assert_predicted(thing)
 
 
 def test_scale_to_two_and_back_follows_the_scale_subresource(kubectl: Kubectl, served: Watch) -> None:

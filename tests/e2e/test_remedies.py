@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cases import FAIL_S, STARTED_ALL_THE_SAME, Case, assert_told_everywhere
+from tests.e2e.cases import FAIL_S, STARTED_ALL_THE_SAME, Case, assert_predicted, assert_told_everywhere
 from tests.e2e.conftest import START_S, engine_pods
 from tests.e2e.groups import MEMORY, group
 from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab
-from tests.lab.watch import Seen, Watch, failed_with, is_current, serves
+from tests.lab.watch import Seen, Watch, condition, failed_with, is_current, serves
 from tests.specs import patch_of
 
 # What is wrong with each resource, and the reasons in the order in which the engine finds them.
@@ -63,8 +63,12 @@ def hopeless(lab: Lab) -> dict[str, Case]:
         "engineless": Case("MissingDependency", {"engine": {"image": lab.operator_image}}, "", ("vllm",)),
         "squatted": Case("PortInUse", {"podTemplate": {"spec": {"containers": [squatter]}}}, "Address already in use"),
         "hub": Case(
-            "HubUnreachable", {"model": {"source": "hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"}}, "huggingface"),
+            "HubUnreachable", {"model": {"source": "hf://somebody/a-model-of-his-own"}}, "huggingface"),
     }
+
+
+# What the reader of the model says of some of them before an engine starts.
+READ = {"tomorrow": "TomorrowForCausalLM", "half": "config.json is damaged", "hub": "does not answer"}
 
 
 def followed(kubectl: Kubectl, watch: Watch, told: Timings) -> list[Seen]:
@@ -105,21 +109,42 @@ def test_the_fixes_applied_literally_make_it_serve(cured: dict[str, "Future[list
     *failures, last = cured[name].result()
     assert tuple(seen.object["status"]["failure"]["reason"] for seen in failures) == WRONG[name][1]
     assert serves(last.object)
+    assert_predicted(last.object)
 
 
 @pytest.fixture(scope="module")
-def lost(kubectl: Kubectl, lab: Lab, told: Timings) -> Iterator[dict[str, Seen]]:
-    """The state in which each resource has failed that no field can cure."""
+def losing(kubectl: Kubectl, lab: Lab) -> Iterator[Mapping[str, Watch]]:
+    """Each resource that no field can cure, watched from the beginning."""
     cases = hopeless(lab)
     assert tuple(cases) == LOST
     with group(kubectl, {name: {**case.edit, **STARTED_ALL_THE_SAME} for name, case in cases.items()}) as watches:
-        states = {}
-        for name, case in cases.items():
-            seen = watches[name].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
-            if case.decisive:
-                told.add_since(kubectl, engine_pods(kubectl, name)[-1], case.decisive, seen.at)
-            states[name] = seen
-        yield states
+        yield watches
+
+
+@pytest.fixture(scope="module")
+def lost(kubectl: Kubectl, lab: Lab, told: Timings, losing: Mapping[str, Watch]) -> dict[str, Seen]:
+    """The state in which each has failed."""
+    states = {}
+    for name, case in hopeless(lab).items():
+        seen = losing[name].until(failed_with(case.reason), timeout_s=FAIL_S, what=case.reason)
+        if case.decisive:
+            told.add_since(kubectl, engine_pods(kubectl, name)[-1], case.decisive, seen.at)
+        states[name] = seen
+    return states
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_was_read_is_told_before_an_engine_is_made(
+    losing: Mapping[str, Watch], read: Timings, name: str,
+) -> None:
+    def is_told(thing: Object) -> bool:
+        told = condition(thing, "Fits")
+        return told.get("status") == "Unknown" and READ[name] in told["message"]
+
+    seen = losing[name].until(is_told, timeout_s=FAIL_S, what="what was read")
+    before = losing[name].seen[: seen.index]
+    assert not [s for s in before if s.object.get("status", {}).get("currentRevision")]
+    read.add(seen.at - losing[name].seen[0].at)
 
 
 @pytest.mark.parametrize("name", LOST)

@@ -812,7 +812,7 @@ def test_the_same_failure_of_another_revision_is_noted_again() -> None:
 # Fits
 
 REFUSAL = Finding(Reason.QUANTIZATION_MISSING_CONFIG, "AWQ is asked for.", "Set spec.engine.quantization to Auto.")
-AMOUNTS = Amounts(weights=3, token=2, overhead=5, available=None, context=7)
+AMOUNTS = Amounts(weights=3, token=2, overhead=5, available=None, context=7, tokens=70)
 
 
 def fitted(fit: Fit | None, *pods: PodFacts, previous: Status = NEW, subject: Subject = SUBJECT) -> Status:
@@ -837,7 +837,16 @@ def test_what_was_computed_is_shown() -> None:
     assert fitted(Fit("True", "it fits")).sizing is None
     shown = fitted(Fit("True", "it fits", amounts=AMOUNTS)).sizing
     assert shown
-    assert shown.to_dict() == {"weightsBytes": 3, "kvBytesPerToken": 2, "overheadBytes": 5, "maxModelLen": 7}
+    assert shown.to_dict() == {"weightsBytes": 3, "kvBytesPerToken": 2, "overheadBytes": 5, "maxModelLen": 7,
+                               "kvCacheTokens": 70}
+
+
+def test_what_is_started_though_it_cannot_work_is_noted_once() -> None:
+    warned = fitted(Fit("False", "AWQ is asked for", REFUSAL))
+    assert reasons(NEW, warned)[0] == "AdmittedWithWarning"
+    assert "AdmittedWithWarning" not in reasons(warned, fitted(Fit("False", "AWQ", REFUSAL), previous=warned))
+    refused = fitted(Fit("False", "AWQ is asked for", REFUSAL, enforced=True))
+    assert "AdmittedWithWarning" not in reasons(NEW, refused)
 
 
 def test_a_refused_spec_waits_for_an_edit_though_what_is_there_has_served() -> None:

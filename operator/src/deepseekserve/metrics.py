@@ -31,6 +31,11 @@ FAILURE_REPORT_SECONDS = Histogram(
     "From the moment at which the agent saw an engine's failure to the condition in the resource's status.",
     registry=REGISTRY, buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300),
 )
+KV_CACHE_RATIO = Histogram(
+    "deepseekserve_kv_cache_prediction_ratio",
+    "Tokens that an engine's KV cache holds, divided by those that were predicted before its start.",
+    registry=REGISTRY, buckets=(0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.01, 1.02, 1.05, 1.1, 1.2, 2),
+)
 AGENT_REQUESTS = Counter(
     "deepseekserve_agent_requests", "Questions to agents in engine pods, by result: answered or failed.", ["result"],
     registry=REGISTRY,

@@ -128,6 +128,8 @@ class SizingStatus(StatusGroup):
     """Memory that the engine may use; absent when it is not known."""
     max_model_len: Number
     """The context that this was computed for, in tokens."""
+    kv_cache_tokens: Number | None = None
+    """Tokens that the KV cache will hold; absent when the memory for it is not known."""
 
 
 LONGEST_FIX = 4096             # characters of a value: it must be whole to be applied

@@ -19,6 +19,7 @@ class Amounts:
     overhead: int
     available: int | None         # None: no limit is known
     context: int
+    tokens: int | None = None     # that the KV cache is to hold; None: nothing limits it
 
 
 @dataclass(frozen=True)

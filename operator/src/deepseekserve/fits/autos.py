@@ -19,7 +19,7 @@ def decided(serve: DeepSeekServe, known: Known) -> DeepSeekServe:
     are: one of them could never work.
     """
     cases = [case_of(_with_ranks(serve, ranks), known) for ranks in _ranks(serve)]
-    possible = [case for case in cases if case.plan and _has_limit(case) and not _is_divided_badly(case.plan)]
+    possible = [case for case in cases if case.plan and case.has_limit and not _is_divided_badly(case.plan)]
     if not possible or possible[-1] is not cases[-1]:
         return serve
     case = next((case for case in possible if case.sizing and case.sizing.fits), possible[-1])
@@ -65,11 +65,6 @@ def _longest(case: Case) -> int:
 
 def _is_divided_badly(plan: sizing.Plan) -> bool:
     return bool(sizing.indivisible(plan.shape, plan.form, plan.setup))
-
-
-def _has_limit(case: Case) -> bool:
-    """Whether the memory is known, or at least that of the cache."""
-    return case.room is not None or engine.kv_cache_bytes(case.serve) is not None
 
 
 def told(serve: DeepSeekServe, case: Case) -> Iterator[str]:

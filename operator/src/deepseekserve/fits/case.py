@@ -63,6 +63,11 @@ class Case:
         """The quantization of the checkpoint."""
         return sizing.method_of(self.known.config) if self.known.config is not None else None
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether the memory is known, or at least that of the cache."""
+        return self.room is not None or engine.kv_cache_bytes(self.serve) is not None
+
     @cached_property
     def sizing(self) -> sizing.Sizing | None:
         """The sum; against no memory at all where the GPU is not known."""

@@ -54,4 +54,5 @@ def _remedy(verdict: Verdict) -> str:
 def _amounts(case: Case) -> Amounts | None:
     found = case.sizing
     return None if found is None else Amounts(
-        found.weights, found.token, found.overhead, found.budget if case.room else None, found.context)
+        found.weights, found.token, found.overhead, found.budget if case.room else None, found.context,
+        found.tokens if case.has_limit else None)

@@ -79,7 +79,6 @@ def _sizing(case: fits.Case) -> dict[str, Any]:
     found, plan_ = case.sizing, case.plan
     if found is None or plan_ is None:
         return {}
-    has_cache = case.room is not None or engine.kv_cache_bytes(case.serve) is not None
     return _known({
         "tensorParallelSize": plan_.setup.tensor, "pipelineParallelSize": plan_.setup.pipeline,
         "dtype": plan_.setup.dtype, "maxModelLen": found.context, "maxNumSeqs": plan_.setup.sequences,
@@ -87,9 +86,9 @@ def _sizing(case: fits.Case) -> dict[str, Any]:
         "weightsBytes": found.weights, "activationsBytes": found.activations, "graphsBytes": found.graphs,
         "otherBytes": found.other, "overheadBytes": found.overhead, "kvCacheBytesPerToken": found.token,
         "kvCacheBytesPerRequest": found.request,
-        "kvCacheBytesAvailable": found.cache if has_cache else None,
-        "kvCacheTokens": found.tokens if has_cache else None,
-        "largestContext": found.largest if has_cache else None,
+        "kvCacheBytesAvailable": found.cache if case.has_limit else None,
+        "kvCacheTokens": found.tokens if case.has_limit else None,
+        "largestContext": found.largest if case.has_limit else None,
         "neededBytes": found.needs, "budgetBytes": found.budget if case.room else None,
     })
 

@@ -44,6 +44,7 @@ class Reconciler:
         if raw is None or "deletionTimestamp" in raw["metadata"]:          # garbage collection does the rest
             self.observer.forget(key)
             self.judge.forget(key)
+            self.reader.forget(key)
             return None
         previous = Status.read(raw.get("status"))
         try:

@@ -41,6 +41,7 @@ class Publisher:
             return
         self.cache.put(SERVES, written)
         _count(previous, status)
+        _compare(previous, status)
         for note in notes(previous, status):
             log.info("transition", extra=_fields(serve, note))
             await self._post(serve, note)
@@ -61,6 +62,14 @@ def _count(previous: Status, status: Status) -> None:
     seconds = seconds_since(failure.at or "", datetime.now(UTC))
     if seconds is not None and failure.pod:
         metrics.FAILURE_REPORT_SECONDS.observe(max(0.0, seconds))
+
+
+def _compare(previous: Status, status: Status) -> None:
+    """What an engine reports for the first time, with what was predicted."""
+    reported = status.engine.kv_cache_tokens if status.engine and status.engine != previous.engine else None
+    predicted = status.sizing.kv_cache_tokens if status.sizing else None
+    if reported and predicted:
+        metrics.KV_CACHE_RATIO.observe(reported / predicted)
 
 
 def _event(serve: Object, note: Note, identity: str) -> Object:

@@ -13,7 +13,6 @@ from deepseekserve.render.pod import container_security, pod_security
 from deepseekserve.settings import Settings
 
 DEADLINE_SECONDS = 120                 # a file system that hangs would hold it for ever
-KEPT_SECONDS = 600                     # should nobody delete it
 # What decides where a pod may run and whether it may read; the rest of both is about the engine.
 _PLACEMENT = ("nodeSelector", "tolerations", "affinity", "priorityClassName", "schedulerName")
 _OVERLAY = (*_PLACEMENT, "securityContext", "imagePullSecrets", "dnsConfig", "dnsPolicy", "hostAliases")
@@ -37,7 +36,6 @@ def reader_job(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": DEADLINE_SECONDS,
-            "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": overlaid({"metadata": {"labels": labels}, "spec": _pod(serve, settings)}, overlay),
         },
     }

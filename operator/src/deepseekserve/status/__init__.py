@@ -53,6 +53,7 @@ def _sizing(facts: Facts) -> SizingStatus | None:
     return None if amounts is None else SizingStatus(
         weights_bytes=amounts.weights, kv_bytes_per_token=amounts.token, overhead_bytes=amounts.overhead,
         available_bytes=amounts.available, max_model_len=amounts.context,
+        kv_cache_tokens=amounts.tokens,
     )
 
 

@@ -21,8 +21,18 @@ class Note(NamedTuple):
 
 def notes(previous: Status, status: Status) -> tuple[Note, ...]:
     """What has happened between two statuses, in the order in which it did."""
-    found = (_rollout(previous, status), _failed(previous, status), _halted(previous, status), _phase(previous, status))
+    steps = (_admitted, _rollout, _failed, _halted, _phase)
+    found = (step(previous, status) for step in steps)
     return tuple(note for note in found if note)
+
+
+def _admitted(previous: Status, status: Status) -> Note | None:
+    """What cannot work by computation and is started all the same."""
+    unfit, was_unfit = (next((c for c in s.conditions if c.type == "Fits" and c.status == "False"), None)
+                        for s in (status, previous))
+    if unfit is None or was_unfit or status.failure:
+        return None
+    return Note("Warning", "AdmittedWithWarning", "Judge", unfit.message)
 
 
 def _rollout(previous: Status, status: Status) -> Note | None:
