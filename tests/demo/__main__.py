@@ -2,25 +2,31 @@
 
 import argparse
 import json
+import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 import openai
+import yaml
 
-from tests.demo.tell import Phases, fix_patch, last_events, line, paragraph, table
+from tests.demo.tell import Phases, last_events, line, paragraph, table
 from tests.lab.forward import forwarded
-from tests.lab.kubectl import Kubectl
+from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import ROOT, Lab, Steps, bring_up_in, model_volume, restricted_namespace
-from tests.lab.watch import Watch, failed_with, is_true, serves
+from tests.lab.watch import Watch, condition, failed_with, is_true, serves
+from tests.specs import merged, patch_of
 
 NAMESPACE = "deepseek-demo"
 NAME = "tiny"
 EXAMPLE = ROOT / "examples" / "cpu-tiny.yaml"
 QUESTION = "Why is the sky blue?"
 START_S = 600
+GUIDE = ROOT / "tests" / "demo" / "guide.yaml"
 BREAK = {"spec": {"engine": {"quantization": "AWQ", "maxNumSeqs": 8}}}
+INSIST = {"spec": {"rollout": {"admission": "Warn"}}}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--image", metavar="NODE_IMAGE", help="kind's node image (default: kind's own)")
     options = parser.parse_args(argv)
     steps = Steps.begin(line)
+    steps.run("deepseekserve plan: what cannot work is refused without a cluster", plan_guide)
     lab = bring_up_in(steps, provider=options.provider, node_image=options.image)
     kubectl = replace(lab.kubectl, namespace=NAMESPACE)
     steps.run(
@@ -44,9 +51,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         steps.run("a question, asked with the official openai client", lambda: ask(kubectl))
         steps.run("broken on purpose: quantization AWQ on a plain checkpoint", lambda: break_it(kubectl, watch))
+        steps.run("started all the same: the engine's own word", lambda: insist(kubectl, watch))
         steps.run("the remedy of the status, applied", lambda: mend(kubectl, watch))
     farewell(kubectl, steps)
     return 0
+
+
+def plan_guide() -> None:
+    """Plan the guide's resource, apply the fixes of the answer to it, and plan it again."""
+    resource: Object = yaml.safe_load(GUIDE.read_text())
+    line(textwrap.indent(yaml.safe_dump(resource["spec"], sort_keys=False).rstrip(), "  "))
+    refused = planned(resource)
+    assert refused["fits"] == "False", refused
+    line(f"  fixes, applied: {patch_of(refused['fixes'])}")
+    admitted = planned(merged(resource, patch_of(refused["fixes"])))
+    assert admitted["fits"] == "True", admitted
+
+
+def planned(resource: Object) -> Object:
+    """Show what the command says of a resource; its answer as JSON."""
+    shown = plan("text", yaml.safe_dump(resource))
+    line(f"  $ deepseekserve plan -f guide.yaml      (exit code {shown.returncode})")
+    line(textwrap.indent(shown.stdout.rstrip(), "  "))
+    (answer,) = json.loads(plan("json", yaml.safe_dump(resource)).stdout)["plans"]
+    return dict(answer)
+
+
+def plan(output: str, text: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command on a resource."""
+    command = [sys.executable, "-m", "deepseekserve", "plan", "-f", "-", "-o", output]
+    return subprocess.run(command, check=False, input=text, text=True, capture_output=True)
 
 
 def place(lab: Lab, kubectl: Kubectl) -> None:
@@ -65,7 +99,11 @@ def serve(lab: Lab, kubectl: Kubectl, watch: Watch) -> None:
     phases = Phases(line)
     mark = watch.mark()
     kubectl.apply(example)
-    watch.until(lambda r: phases.show(r) and serves(r), timeout_s=START_S, what="Ready", since=mark)
+    ready = watch.until(lambda r: phases.show(r) and serves(r), timeout_s=START_S, what="Ready", since=mark).object
+    predicted, reported = (ready["status"][part]["kvCacheTokens"] for part in ("sizing", "engine"))
+    line("")
+    line(f"  Fits: {condition(ready, 'Fits')['message']}")
+    line(f"  tokens of KV cache: {predicted:,} predicted before the start, {reported:,} reported by the engine")
     line("")
     line(kubectl("get", "dss", NAME).rstrip())
     line("")
@@ -91,7 +129,7 @@ def ask(kubectl: Kubectl) -> None:
 
 
 def break_it(kubectl: Kubectl, watch: Watch) -> None:
-    """Ask for AWQ on weights that are not AWQ, and show what the status says while the old pod still serves."""
+    """Ask for AWQ on weights that are not AWQ, and show what the status says: no pod is made for it."""
     line(f"  $ kubectl patch dss {NAME} --type=merge -p '{json.dumps(BREAK)}'")
     mark = watch.mark()
     kubectl.patch("dss", NAME, BREAK)
@@ -106,14 +144,29 @@ def break_it(kubectl: Kubectl, watch: Watch) -> None:
     paragraph("message", failure["message"])
     paragraph("remedy", failure["remedy"])
     assert is_true("Ready")(seen), "the older revision should still serve"
-    line("  Ready is still True: the older revision answers while the new one fails.")
+    assert condition(seen, "Fits")["status"] == "False"
+    line("  Ready is still True: the older revision answers, and no pod was made for the new one.")
+
+
+def insist(kubectl: Kubectl, watch: Watch) -> None:
+    """Let it start, and show what the engine itself says."""
+    line(f"  $ kubectl patch dss {NAME} --type=merge -p '{json.dumps(INSIST)}'")
+    mark = watch.mark()
+    kubectl.patch("dss", NAME, INSIST)
+    seen = watch.until(
+        lambda r: failed_with("QuantizationMissingConfig")(r) and bool(r["status"]["failure"].get("pod")),
+        timeout_s=START_S, what="the engine's failure", since=mark,
+    ).object
+    paragraph("message", seen["status"]["failure"]["message"])
+    line("  the line of its log that decides:")
+    line(textwrap.indent(seen["status"]["failure"]["logExcerpt"].splitlines()[-1], "    ")[:150])
 
 
 def mend(kubectl: Kubectl, watch: Watch) -> None:
     """Apply the fixes that the status itself names, and wait for the new revision."""
     failing = kubectl.get("dss", NAME)
     assert failing
-    change = fix_patch(failing["status"]["failure"]["fixes"])
+    change = patch_of(failing["status"]["failure"]["fixes"])
     line(f"  applying status.failure.fixes: {change}")
     mark = watch.mark()
     phases = Phases(line)

@@ -1,6 +1,5 @@
-"""Turns statuses into the lines that the demo prints, and a status's fixes into the patch that applies them."""
+"""Turns statuses into the lines that the demo prints."""
 
-import json
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -66,26 +65,6 @@ def progress(startup: Object) -> str:
     """The percentage of a start as shown to people; empty while there is none."""
     percent = startup.get("percent")
     return "" if percent is None else f"{percent} %"
-
-
-def fix_patch(fixes: Sequence[Object]) -> Object:
-    """The merge patch that applies a status's fixes: field spec.engine.dtype becomes {spec: {engine: {dtype: ...}}}."""
-    patch: Object = {}
-    for fix in fixes:
-        *groups, last = fix["field"].split(".")
-        place = patch
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = value_of(fix["value"])
-    return patch
-
-
-def value_of(text: str) -> object:
-    """A fix's value as the field takes it: numbers, booleans and lists as such, all else as a string."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def last_events(kubectl: Kubectl, name: str) -> None:

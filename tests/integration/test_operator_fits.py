@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.integration.operating import Operator, eventually
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.watch import Predicate, Watch, condition, is_current
+from tests.specs import patch_of
 
 # A guide that many people copy: AWQ of a checkpoint that is not quantized, on a GPU without bfloat16.
 GUIDE: dict[str, Any] = {
@@ -55,21 +55,10 @@ def test_what_cannot_work_makes_nothing_and_says_why_and_what_would(here: Kubect
     assert len(events) == 1
 
     mark = watch.mark()
-    here.patch("dss", "guide", edit(failure["fixes"]))
+    here.patch("dss", "guide", patch_of(failure["fixes"]))
     cured = watch.until(fits("True"), timeout_s=30, what="Fits=True with the fixes", since=mark).object
     assert "failure" not in cured["status"]
     assert here.get("deployment", "guide")
-
-
-def edit(fixes: list[Object]) -> Object:
-    patch: Object = {}
-    for fix in fixes:
-        *path, last = fix["field"].split(".")
-        inner = patch
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[last] = yaml.safe_load(fix["value"])
-    return patch
 
 
 def test_with_warn_it_is_started_and_stays_when_warn_is_taken_back(here: Kubectl, watch: Watch) -> None:
