@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deepseekserve import catalog, fits
+from deepseekserve import catalog, engine, fits
 from deepseekserve.api import InvalidSpec
 from deepseekserve.facts import Fix
 from deepseekserve.fits.case import mended as mended_case
@@ -115,6 +115,7 @@ def test_with_all_fixes_applied_a_refused_resource_is_admitted(source: str, gpu:
 @pytest.mark.parametrize(("quantization", "name", "says", "fields"), [
     ("GPTQ", "DeepSeek-R1-Distill-Llama-8B_AWQ", "quantized by awq, and GPTQ", ["engine.quantization"]),
     ("FP8", "DeepSeek-R1-Distill-Llama-8B-FP8-dynamic", "by compressed-tensors, and FP8", ["engine.quantization"]),
+    ("None", "DeepSeek-R1-Distill-Llama-8B_AWQ", "by awq, and plain weights are", ["engine.quantization"]),
     ("INT8", "DeepSeek-R1-Distill-Llama-8B_AWQ", "quantized by awq, and INT8", ["engine.quantization"]),
     ("FP8", "DeepSeek-R1-Distill-Llama-8B", "FP8 is asked for, and the checkpoint is not", ["engine.quantization"]),
     ("AWQ", "DeepSeek-R1-Distill-Llama-8B", "AWQ is asked for, and the checkpoint is not",
@@ -128,6 +129,12 @@ def test_a_quantization_that_is_not_the_checkpoints_is_refused(
     assert says in found.message
     assert [field for field, _ in offers(found)] == fields
     assert mended(source, "L4", **spec).fits == "True"
+
+
+def test_plain_weights_are_what_a_plain_checkpoint_has() -> None:
+    found = judged(DISTILL + "Llama-8B", "L4", engine={"quantization": "None", "maxModelLen": 4096})
+    assert found.fits == "True"
+    assert "--quantization" not in engine.argv(found.case.serve)
 
 
 @pytest.mark.parametrize(("quantization", "name"), [

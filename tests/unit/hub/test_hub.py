@@ -1,6 +1,5 @@
 """The hub through its real client: a real server on this machine, and what is no server at all."""
 
-import asyncio
 import json
 import os
 import socket
@@ -13,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from deepseekserve.hub import Hub, asking, bounds
+from deepseekserve import hub
+from deepseekserve.hub import asking, bounds
 from deepseekserve.reader.summary import Outcome, Summary, Weights
 from tests.unit.hub.server import SHA, Repository, Server, running
 from tests.unit.reader.files import INDEX, framed, safetensors
@@ -36,11 +36,7 @@ def read(
     seconds: float = LONG_S,
 ) -> Summary:
     endpoint = server if isinstance(server, str) else server.endpoint
-
-    async def ask() -> Summary:
-        return await Hub(endpoint, seconds=seconds).read(name, revision, token)
-
-    return asyncio.run(ask())
+    return hub.read(endpoint, name, revision, token, seconds=seconds)
 
 
 def model(**files: bytes) -> dict[str, bytes]:
@@ -289,22 +285,7 @@ def test_a_ring_of_redirects_ends(server: Server) -> None:
     assert read(server).outcome is Outcome.UNREACHABLE
 
 
-async def test_no_more_than_so_many_threads_wait_and_later_questions_are_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        hub = Hub(endpoint, seconds=LONG_S, threads=1)
-        first = asyncio.create_task(hub.read("a/b"))
-        connection, _ = await asyncio.to_thread(silent.accept)
-        hub._seconds = SHORT_S
-        second = await hub.read("c/d")
-        assert [thread.name for thread in threading.enumerate()].count("hub") == 1
-        connection.close()
-        assert (await first).outcome is Outcome.UNREACHABLE
-    assert (second.outcome, second.message) == (
-        Outcome.UNREACHABLE, f"earlier questions to {endpoint} still have no answer")
-
-
-async def test_an_answer_comes_although_the_client_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_comes_although_the_client_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a name server does that never answers: no time limit of the client reaches it."""
     release = threading.Event()
 
@@ -313,21 +294,19 @@ async def test_an_answer_comes_although_the_client_is_stuck(monkeypatch: pytest.
         raise OSError("released")
 
     monkeypatch.setattr(socket, "getaddrinfo", stuck)
-    found = await Hub("http://hub.invalid", seconds=SHORT_S).read("a/b")
+    found = read("http://hub.invalid", seconds=SHORT_S)
     assert (found.outcome, found.message) == (
         Outcome.UNREACHABLE, "http://hub.invalid does not answer: it takes too long")
     release.set()
 
 
-async def test_a_bug_is_raised_where_the_answer_is_awaited_and_takes_no_place() -> None:
+def test_a_bug_is_raised_where_the_answer_is_awaited() -> None:
     class Broken:
         def __bool__(self) -> bool:
             raise ZeroDivisionError
 
-    hub = Hub("http://hub.invalid", threads=1)
-    for _ in range(2):
-        with pytest.raises(ZeroDivisionError):
-            await hub.read("a/b", token=Broken())  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError):
+        hub.read("http://hub.invalid", "a/b", token=Broken())  # type: ignore[arg-type]
 
 
 def test_nothing_is_written_and_no_token_is_taken_from_the_home_directory(server: Server, tmp_path: Path) -> None:

@@ -62,12 +62,12 @@ class Engine(Group):
     """What the engine computes on. CPU is for trying things out, and slow. Default: GPU."""
     dtype: Rolling[Literal["Auto", "Float16", "BFloat16", "Float32"]] = "Auto"
     """Number format of weights and activations. Default: Auto, what the checkpoint says."""
-    quantization: Rolling[Literal["Auto", "AWQ", "GPTQ", "FP8", "INT8", "GGUF"]] = "Auto"
-    """How the weights are quantized. AWQ, GPTQ, FP8 and GGUF are for checkpoints made so; INT8 quantizes a plain one
-    while it loads. Default: Auto, what the checkpoint says."""
+    quantization: Rolling[Literal["Auto", "None", "AWQ", "GPTQ", "FP8", "INT8", "GGUF"]] = "Auto"
+    """How the weights are quantized. None, AWQ, GPTQ, FP8 and GGUF are for checkpoints made so, None for plain ones;
+    INT8 quantizes a plain one while it loads. Default: Auto, what the checkpoint says."""
     max_model_len: Rolling[Annotated[Literal["Auto"] | int, MAX_MODEL_LEN]] = AUTO
     """Longest context in tokens, prompt and answer together: a whole number, or Auto. Less context takes less KV cache
-    memory per request. Default: Auto, the longest that the model's configuration allows."""
+    memory per request. Default: Auto, the longest that fits and the model's configuration allows."""
     memory_utilization_percent: Rolling[Annotated[int, Whole(1, 100)] | None] = None
     """Share of each GPU's memory that the engine may use, in percent: weights, activations and KV cache together. GPU
     only. Default: 90."""

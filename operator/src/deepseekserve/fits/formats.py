@@ -18,6 +18,7 @@ _FP8_CACHE_CAPABILITY = 80             # below, only Triton's backend is left, a
 _FP8_LATENT_CAPABILITY = 89            # the same of MLA, below 9.0 (triton_mla.py)
 _ANYTHING = 1000
 _QUANTIZATION = "spec.engine.quantization"
+PLAIN = "None"                         # of spec.engine.quantization
 _DTYPE = "spec.engine.dtype"
 
 
@@ -114,8 +115,12 @@ def _not_the_checkpoints(case: Case) -> Finding | None:
     """A mismatch of what is asked for and what the checkpoint says, as vLLM's config/model.py finds it."""
     asked_for, flag, made = case.serve.spec.engine.quantization, case.flag, case.method
     method, checkpoint = catalog.METHODS.get(flag or ""), catalog.METHODS.get(made or "")
-    if case.known.config is None or method is None:
+    if case.known.config is None or (method is None and asked_for != PLAIN):
         return None
+    if method is None:
+        return None if made is None else Finding(
+            Reason.QUANTIZATION_MISMATCH, f"the checkpoint is quantized by {made}, and plain weights are asked for",
+            fixes=(Fix(_QUANTIZATION, "Auto", "the engine takes what the checkpoint says"),))
     if made is not None:
         is_same = checkpoint is not None and checkpoint.config == method.config
         return None if is_same else Finding(

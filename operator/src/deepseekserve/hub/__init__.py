@@ -3,12 +3,12 @@
     bounds       the client's HTTP session: what it may read, and until when
     repository   a repository's files, through the client
     answers      the client's errors -> outcomes
-    asking       the same for asyncio: threads, of which there are few
+    asking       the same, within seconds
 
 I/O. The client is huggingface_hub's own; it takes a quarter of a second and 20 MiB to import, so only what asks a hub
 imports this. Nothing is written to disk.
 """
 
-from deepseekserve.hub.asking import Hub
+from deepseekserve.hub.asking import read
 
-__all__ = ["Hub"]
+__all__ = ["read"]

@@ -9,12 +9,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from deepseekserve import hub
 from deepseekserve.agent import termination
-from deepseekserve.hub import repository
 from deepseekserve.reader import summary
 
 ENDPOINT = "https://huggingface.co"
-SECONDS = 5.0                          # of all requests
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", metavar="FILE", help="where to write it; default: standard output")
     chosen = parser.parse_args(arguments)
     endpoint, token = os.environ.get("HF_ENDPOINT") or ENDPOINT, os.environ.get("HF_TOKEN") or None
-    said = summary.message(repository.read(endpoint, token, chosen.name, chosen.revision, seconds=SECONDS))
+    said = summary.message(hub.read(endpoint, chosen.name, chosen.revision, token))
     if chosen.write is None:
         sys.stdout.write(said.decode() + "\n")
     elif not termination.write(chosen.write, said):
