@@ -74,8 +74,8 @@ class Parallelism(Group):
     """How the model is spread over the GPUs of a pod."""
 
     tensor: Rolling[Annotated[Literal["Auto"] | int, TENSOR]] = AUTO
-    """GPUs that share each layer: a whole number, or Auto. It must divide the model's attention heads. Default: Auto, the
-    fewest that hold the model and its context; where that is not known, gpu.count divided by pipeline."""
+    """GPUs that share each layer: a whole number, or Auto. It must divide the model's attention heads. Default: Auto,
+    the fewest that hold the model and its context; where that is not known, gpu.count divided by pipeline."""
     pipeline: Rolling[Annotated[int, Whole(1, 64)]] = 1
     """Groups of GPUs among which the layers are divided, one group after the other. Default: 1."""
 
