@@ -5,6 +5,7 @@ Pure; the last step of fits.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from deepseekserve import sizing
 from deepseekserve.api import DeepSeekServe
@@ -27,7 +28,13 @@ class Verdict:
     refusals: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()      # facts without which nothing more can be said
-    remedies: tuple[Remedy, ...] = ()  # alternatives; of a GPU that is not known, one that would do
+    cures: tuple[Remedy, ...] = ()     # of what is refused, alternatives
+
+    @cached_property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """The cures; where only the GPU is not known, one that would do. That is looked for when somebody asks."""
+        is_open = self.fits == UNKNOWN and self.case.known.gpu is None
+        return remedies.another_gpu(self.case) if is_open else self.cures
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
@@ -48,8 +55,7 @@ def judge(serve: DeepSeekServe, known: Known) -> Verdict:
         warnings = (*warnings, f"{fallback.why}: set {fallback.field} to {fallback.value} to say so")
     found = case.sizing
     if missing or found is None:
-        products = () if case.known.gpu else remedies.another_gpu(case)
-        return Verdict(UNKNOWN, _sentence(missing), case, warnings=warnings, missing=missing, remedies=products)
+        return Verdict(UNKNOWN, _sentence(missing), case, warnings=warnings, missing=missing)
     if case.room and not found.fits:
         warnings = (*warnings, "this is closer than the sum is sure of: the engine may still find too little memory")
     start = memory.terms(found) if case.room else "no limit of memory is set"
