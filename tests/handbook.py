@@ -1,8 +1,9 @@
 """Writes docs/diagnosis.md: every failure reason, with a real example of what a status says of it.
 
 `make handbook`. Each example goes through the diagnosis itself when the page is made: the engine's from the recorded
-logs and from tests/logs/wordings.tsv, Kubernetes' from its words in tests/unit/data/seen. No example
-can promise what the code does not say. How much of what vLLM can raise has a name, tests/logs/sources.tsv knows.
+logs and from tests/logs/wordings.tsv, Kubernetes' from its words in tests/unit/data/seen, the sums' from the sums.
+No example can promise what the code does not say. How much of what vLLM can raise has a name, tests/logs/sources.tsv
+knows.
 """
 
 import io
@@ -17,8 +18,10 @@ from deepseekserve.agent.reasons import REASONS, Reason
 from deepseekserve.agent.signatures import TABLE, Fix
 from deepseekserve.diagnose import diagnose as diagnose_facts
 from deepseekserve.facts import Finding
+from deepseekserve.fits import fit_of
 from tests.logs import recorder, sources
 from tests.logs.test_wordings import WORDINGS
+from tests.unit.fits.cases import DISTILL, judged
 from tests.unit.seen import facts, pod, said_of, words
 
 PAGE = Path(__file__).parents[1] / "docs" / "diagnosis.md"
@@ -60,8 +63,10 @@ exceptions, and the log ends with wrappers (`Engine core initialization failed. 
 6. The kernel's out-of-memory counter of the container comes before all that: where it has counted, the reason is
    `HostOutOfMemory`.
 
-What Kubernetes says of the pod (no node, no image, no Secret) comes after what the engine itself says. The same
-diagnosis for any log, without a cluster: `python -m deepseekserve.agent.diagnose engine.log`.
+What Kubernetes says of the pod (no node, no image, no Secret) comes after what the engine itself says. What the sums
+refuse before a pod is made ([sizing](sizing.md), condition `Fits`) has the reason that the engine would have failed
+with, or `DoesNotFit`. The same diagnosis for any log, without a cluster:
+`python -m deepseekserve.agent.diagnose engine.log`.
 """
 
 COVERAGE = """\
@@ -87,6 +92,12 @@ python -m tests.logs.sources 0.31.0/vllm --table && make handbook
 ```
 """
 
+# A context that is too long for a GPU, a GPU that the engine has left behind: what the sums alone can say.
+_UNFIT = (
+    ("R1-Distill-Llama-8B on an A10G", DISTILL + "Llama-8B", "A10G", {"engine": {"maxModelLen": 131072}}),
+    ("R1-Distill-Llama-8B on a V100", DISTILL + "Llama-8B", "Tesla-V100-SXM2-16GB", {"engine": {"maxModelLen": 8192}}),
+)
+
 # What of tests/unit/data/seen/words.yaml can be of a reason.
 _KUBERNETES: Mapping[Reason, str] = {
     Reason.IMAGE_PULL_FAILED: "images",
@@ -103,7 +114,6 @@ _NEXT_STEPS: Mapping[Reason, str] = {
     Reason.INVALID_SPEC: "Edit the spec as the message says; what runs goes on unchanged meanwhile.",
     Reason.NAME_CONFLICT: "Delete or rename the object that the message names, or take another name.",
     Reason.SUSPENDED: "Set spec.suspended to false.",
-    Reason.DOES_NOT_FIT: "Not given yet.",
 }
 
 
@@ -159,7 +169,7 @@ def _examples(reason: Reason) -> list[Example]:
     """Recorded logs first, then wordings; of the same message one."""
     found: dict[str, Example] = {}
     most = KUBERNETES_EXAMPLES if reason in _KUBERNETES else EXAMPLES
-    for example in chain(_from_logs(reason), _from_kubernetes(reason)):
+    for example in chain(_from_logs(reason), _from_kubernetes(reason), _from_sums(reason)):
         found.setdefault(re.sub(r"\d+", "0", example.message), example)
         if len(found) == most:
             break
@@ -198,6 +208,15 @@ def _from_kubernetes(reason: Reason) -> Iterator[Example]:
         if found.reason is reason:
             fixes = [Fix(fix.field, fix.value, fix.why) for fix in found.fixes]
             yield Example(source, lines, found.message, found.remedy, fixes)
+
+
+def _from_sums(reason: Reason) -> Iterator[Example]:
+    for title, source, gpu, spec in _UNFIT if reason is Reason.DOES_NOT_FIT else ():
+        found = fit_of(judged(source, gpu, **spec)).finding
+        assert found is not None
+        assert found.reason is reason
+        fixes = [Fix(fix.field, fix.value, fix.why) for fix in found.fixes]
+        yield Example(title, [], found.message, found.remedy, fixes)
 
 
 def _shown(example: Example) -> str:

@@ -111,10 +111,33 @@ def test_what_does_not_fit_is_refused_and_read_again_for_the_next_edit(here: Kub
     refused = watch.until(fits("False"), timeout_s=30, what="Fits=False").object
     assert refused["status"]["failure"]["reason"] == "ContextTooLong"
     assert here.get("deployment", "mine") is None
+    mark = watch.mark()
     here.patch("dss", "mine", {"spec": {"engine": {"maxModelLen": 2048}}})
+    pending = watch.until(fits("Unknown"), timeout_s=30, what="the edit's reading told", since=mark).object
+    assert "failure" not in pending["status"]
+    assert condition(pending, "Stalled")["status"] == "False"
+    assert condition(pending, "Reconciling")["reason"] == "ReadingModel"
     ends(here, reader(here, 2), told(config=llama()))
     watch.until(fits("True"), timeout_s=30, what="Fits=True after the edit")
     assert "2048" in engine_arguments(here)
+
+
+def test_a_refusal_outlives_the_readers_pod_and_the_job_of_an_earlier_edit_goes(here: Kubectl, watch: Watch) -> None:
+    here.apply(mine(engine={"maxModelLen": 999_999}))
+    pod = reader(here)
+    ends(here, pod, told(config=llama()))
+    watch.until(fits("False"), timeout_s=30, what="Fits=False")
+    here("delete", "pod", pod, "--grace-period=0", "--force")
+    mark = watch.mark()
+    here.patch("dss", "mine", {"metadata": {"labels": {"looked": "at"}}})
+    watch.until(lambda r: r["metadata"].get("labels") == {"looked": "at"}, timeout_s=30, what="the label", since=mark)
+    here.patch("dss", "mine", {"spec": {"engine": {"maxModelLen": 888_888}}})
+    ends(here, reader(here, 2), told(config=llama()))
+    watch.until(fits("False", "888888"), timeout_s=30, what="the second edit refused", since=mark)
+    first = [s.object for s in watch.seen[mark:] if s.object["metadata"]["generation"] == 1]
+    assert {condition(thing, "Fits")["status"] for thing in first} == {"False"}
+    assert here.get("deployment", "mine") is None
+    eventually(lambda: [job["metadata"]["name"] for job in here.list("jobs")] == ["mine-read-2"], "one Job")
 
 
 @pytest.mark.parametrize(("message", "code", "says"), [

@@ -849,6 +849,28 @@ def test_what_is_started_though_it_cannot_work_is_noted_once() -> None:
     assert "AdmittedWithWarning" not in reasons(NEW, refused)
 
 
+READING = Fit("Unknown", "the model's files are being read", pending=True)
+
+
+@pytest.mark.parametrize("before", [
+    pytest.param(serving(), id="serving"),
+    pytest.param(decided(exhausted(), previous=decided(pod("back-off"))), id="halted"),
+    pytest.param(fitted(Fit("False", "no", REFUSAL, enforced=True)), id="refused"),
+])
+def test_while_the_model_of_a_new_spec_is_read_nothing_is_said_of_the_one_before(before: Status) -> None:
+    subject = replace(SUBJECT, generation=SUBJECT.generation + 1)
+    pods = [pod("ready", report=report("serving"))] if truths(before)["Ready"] else [pod("back-off")]
+    seen = replace(facts(*pods, revision=""), fit=READING)
+    status = decide(subject, before, seen, None)
+    assert status.failure is None
+    reconciling = condition(status, "Reconciling")
+    assert (reconciling.status, reconciling.reason) == ("True", "ReadingModel")
+    assert truths(status) == {
+        "Ready": truths(before)["Ready"], "Reconciling": True, "Stalled": False, "Degraded": False}
+    assert status.current_revision == before.current_revision
+    assert decide(subject, status, seen, None) == status
+
+
 def test_a_refused_spec_waits_for_an_edit_though_what_is_there_has_served() -> None:
     before = serving()
     status = fitted(Fit("False", "no", REFUSAL, enforced=True), pod("ready", report=report("serving")), previous=before)

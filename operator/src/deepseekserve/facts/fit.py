@@ -31,6 +31,7 @@ class Fit:
     finding: Finding | None = None         # why not
     amounts: Amounts | None = None
     enforced: bool = False                 # no pod is made for it
+    pending: bool = False                  # nothing is decided yet: its model is being read
 
     @property
     def refused(self) -> bool:

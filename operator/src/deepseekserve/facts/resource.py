@@ -31,6 +31,11 @@ class Facts:
         return self.fit is not None and self.fit.enforced
 
     @property
+    def is_pending(self) -> bool:
+        """Nothing is decided yet of the spec: its model is being read."""
+        return self.fit is not None and self.fit.pending
+
+    @property
     def alive(self) -> tuple[PodFacts, ...]:
         """Pods that are neither deleted nor finished, of any revision."""
         return tuple(pod for pod in self.pods if pod.alive)

@@ -52,7 +52,8 @@ class Reconciler:
             render.check(serve)
             reading = await self.reader.look(serve, raw, self.revisions.stored(serve), datetime.now(UTC))
             if reading and reading.waiting:
-                return await self._tell_refused(raw, previous, None, Fit(UNKNOWN, reading.why)) or READING_S
+                await self._tell_refused(raw, previous, None, Fit(UNKNOWN, reading.why, pending=True))
+                return READING_S
             judged = self.judge.judged(serve, reading)
             current = self.revisions.current(serve, judged.serve, reading.message if reading else "")
         except InvalidSpec as error:
@@ -87,7 +88,8 @@ class Reconciler:
         """Say what is wrong with the spec, and what serves meanwhile; render nothing, touch only what shall stop."""
         subject = last_subject(raw, previous, self.cache)
         key = Key(subject.namespace, subject.name)
-        facts = replace(await self.observer.look(key, subject.revision_hash, datetime.now(UTC)), fit=fit)
+        revision = "" if fit and fit.pending else subject.revision_hash          # the one that will be is not known
+        facts = replace(await self.observer.look(key, revision, datetime.now(UTC)), fit=fit)
         await self._tell(raw, previous, decide(subject, previous, facts, finding), facts)
         if asks_for_none(raw):
             await stop(self.kube, self.cache, raw)

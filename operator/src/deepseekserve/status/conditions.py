@@ -110,6 +110,8 @@ def _reconciling(case: Case) -> Verdict:
 
 
 def _under_way(case: Case) -> Verdict:
+    if case.facts.fit and case.facts.is_pending:
+        return Verdict("Reconciling", True, "ReadingModel", case.facts.fit.message)
     if case.startup:
         return Verdict("Reconciling", True, _phase(case), "Pods of the current revision are starting.")
     if any(pod.lapsed for pod in case.facts.current):

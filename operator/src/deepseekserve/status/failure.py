@@ -71,6 +71,8 @@ def serves_fully(subject: Subject, facts: Facts) -> bool:
 def _failure(subject: Subject, previous: Status, facts: Facts, finding: Finding | None) -> Failure | None:
     if is_halted(previous, subject):            # whatever else is found is no news until an edit ends the halt
         return None if serves_fully(subject, facts) else previous.failure
+    if facts.is_pending:                        # what failed is another spec's
+        return None
     if finding and _is_of_the_spec(finding.reason, facts):
         return _written(finding, previous, facts)
     if subject.suspended or serves_fully(subject, facts):
