@@ -6,7 +6,18 @@ from collections.abc import Iterator
 import pytest
 
 from deepseekserve import names
-from deepseekserve.kube.kinds import CONFIG_MAPS, EVENTS, JOBS, LEASES, PODS, REVISIONS, SERVES, WATCHED_CHILDREN, Kind
+from deepseekserve.kube.kinds import (
+    CLAIMS,
+    CONFIG_MAPS,
+    EVENTS,
+    JOBS,
+    LEASES,
+    PODS,
+    REVISIONS,
+    SERVES,
+    WATCHED_CHILDREN,
+    Kind,
+)
 from tests.chart.chart import NAMESPACE, RELEASE, Object, one, render, render_text
 from tests.cluster.health import wait_for
 from tests.lab.kubectl import Kubectl
@@ -32,7 +43,8 @@ def test_the_cluster_role_is_what_the_code_asks_for() -> None:
     watched = {at(k): READ | WRITE | {"watch"} for k in WATCHED_CHILDREN if k != PODS}
     assert granted(role) == watched | {
         at(CONFIG_MAPS): READ | {"create", "delete"},          # immutable
-        at(JOBS): READ | {"create", "delete"},                 # one for each generation
+        at(JOBS): {"get", "create", "delete"},                 # made, read and gone
+        at(CLAIMS): {"get"},                                   # whether one is bound
         at(REVISIONS): READ | {"create", "update", "delete"},  # labelled as good by PUT
         at(SERVES): READ | {"watch"},
         at(SERVES, "status"): {"patch"},

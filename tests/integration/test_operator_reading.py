@@ -18,6 +18,12 @@ from tests.unit.sizing.models import llama
 
 IMAGE = "registry.example/operator:1"
 READS = "deepseekserve.io/reads"
+CLAIM: Object = {
+    "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "weights"},
+    "spec": {
+        "accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "none",
+    },
+}
 L4 = {"nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L4"}}
 
 
@@ -29,6 +35,12 @@ def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iter
     account = least_privileged(kubectl, "default", folder)
     with running(Operator(account, folder / "log", settings={"DSS_IMAGE": IMAGE})) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def claim(here: Kubectl) -> None:
+    """A claim that waits for its first consumer."""
+    here.apply(CLAIM)
 
 
 @pytest.fixture
@@ -49,10 +61,18 @@ def fits(status: str, words: str = "") -> Predicate:
     return holds
 
 
-def reader(kubectl: Kubectl, generation: int = 1) -> str:
-    """The pod of the Job of this generation, once it is there."""
-    pods = eventually(lambda: kubectl.list("pods", f"{READS}={generation}"), "the reader's pod")
-    return str(pods[0]["metadata"]["name"])
+def reader(kubectl: Kubectl, name: str = "mine", *, but: str = "") -> str:
+    """A pod that reads the resource's model and is not `but`, once it is there."""
+    def found() -> list[str]:
+        pods = [str(pod["metadata"]["name"]) for pod in kubectl.list("pods", f"{READS}={name}")]
+        return [pod for pod in pods if pod != but]
+
+    return eventually(found, "the reader's pod")[0]
+
+
+def jobs(kubectl: Kubectl) -> list[str]:
+    """The Jobs that are not being deleted."""
+    return [job["metadata"]["name"] for job in kubectl.list("jobs") if "deletionTimestamp" not in job["metadata"]]
 
 
 def ends(kubectl: Kubectl, pod: str, message: str, code: int = 0) -> None:
@@ -87,7 +107,8 @@ def test_no_engine_is_made_before_the_model_is_read_and_then_with_what_fits(here
     assert context == read["status"]["sizing"]["maxModelLen"]
     assert 0 < context < 1 << 20
     assert read["status"]["replicas"] in (0, 1), "the reader's pod is none of the engine's"
-    eventually(lambda: not here.list("jobs", "deepseekserve.io/name=mine"), "the Job is gone once its message is kept")
+    eventually(lambda: not jobs(here), "the Job is gone once its message is kept")
+    assert json.loads(read["status"]["sizing"]["summary"])["outcome"] == "Read"
 
 
 def test_what_was_read_outlives_the_job_and_the_operator(
@@ -96,7 +117,7 @@ def test_what_was_read_outlives_the_job_and_the_operator(
     here.apply(mine())
     ends(here, reader(here), told(config=llama()))
     watch.until(fits("True"), timeout_s=30, what="Fits=True")
-    eventually(lambda: not here.list("jobs", "deepseekserve.io/name=mine"), "the Job is gone")
+    eventually(lambda: not jobs(here), "the Job is gone")
     operator.kill()
     operator.start()
     mark = watch.mark()
@@ -107,7 +128,8 @@ def test_what_was_read_outlives_the_job_and_the_operator(
 
 def test_what_does_not_fit_is_refused_and_read_again_for_the_next_edit(here: Kubectl, watch: Watch) -> None:
     here.apply(mine(engine={"maxModelLen": 999_999}))
-    ends(here, reader(here), told(config=llama()))
+    pod = reader(here)
+    ends(here, pod, told(config=llama()))
     refused = watch.until(fits("False"), timeout_s=30, what="Fits=False").object
     assert refused["status"]["failure"]["reason"] == "ContextTooLong"
     assert here.get("deployment", "mine") is None
@@ -117,27 +139,58 @@ def test_what_does_not_fit_is_refused_and_read_again_for_the_next_edit(here: Kub
     assert "failure" not in pending["status"]
     assert condition(pending, "Stalled")["status"] == "False"
     assert condition(pending, "Reconciling")["reason"] == "ReadingModel"
-    ends(here, reader(here, 2), told(config=llama()))
+    ends(here, reader(here, but=pod), told(config=llama()))
     watch.until(fits("True"), timeout_s=30, what="Fits=True after the edit")
     assert "2048" in engine_arguments(here)
 
 
-def test_a_refusal_outlives_the_readers_pod_and_the_job_of_an_earlier_edit_goes(here: Kubectl, watch: Watch) -> None:
+def test_a_refusal_leaves_no_pod_and_outlives_live_edits_and_the_operator(
+    here: Kubectl, watch: Watch, operator: Operator,
+) -> None:
     here.apply(mine(engine={"maxModelLen": 999_999}))
-    pod = reader(here)
-    ends(here, pod, told(config=llama()))
+    ends(here, reader(here), told(config=llama()))
     watch.until(fits("False"), timeout_s=30, what="Fits=False")
-    here("delete", "pod", pod, "--grace-period=0", "--force")
+    eventually(lambda: not jobs(here) and not here.list("pods"), "neither Job nor pod is left")
     mark = watch.mark()
-    here.patch("dss", "mine", {"metadata": {"labels": {"looked": "at"}}})
-    watch.until(lambda r: r["metadata"].get("labels") == {"looked": "at"}, timeout_s=30, what="the label", since=mark)
-    here.patch("dss", "mine", {"spec": {"engine": {"maxModelLen": 888_888}}})
-    ends(here, reader(here, 2), told(config=llama()))
-    watch.until(fits("False", "888888"), timeout_s=30, what="the second edit refused", since=mark)
-    first = [s.object for s in watch.seen[mark:] if s.object["metadata"]["generation"] == 1]
-    assert {condition(thing, "Fits")["status"] for thing in first} == {"False"}
-    assert here.get("deployment", "mine") is None
-    eventually(lambda: [job["metadata"]["name"] for job in here.list("jobs")] == ["mine-read-2"], "one Job")
+    here.patch("dss", "mine", {"spec": {"replicas": 2}})
+    watch.until(fits("False"), timeout_s=30, what="still Fits=False", since=mark)
+    operator.kill()
+    operator.start()
+    here.patch("dss", "mine", {"spec": {"replicas": 3}})
+    watch.until(lambda r: fits("False")(r) and r["spec"]["replicas"] == 3, timeout_s=60, what="and after a restart",
+                since=mark)
+    assert {condition(s.object, "Fits")["status"] for s in watch.seen[mark:]} == {"False"}
+    assert jobs(here) == []
+    here.patch("dss", "mine", {"spec": {"rollout": {"admission": "Warn"}}})
+    assert "999999" in engine_arguments(here)
+    assert jobs(here) == [], "what was read is known"
+    events = eventually(lambda: [e for e in here.list("events") if e["reason"] == "AdmittedWithWarning"], "its Event")
+    assert len(events) == 1
+
+
+def test_a_model_with_the_longest_name_is_read_too(here: Kubectl) -> None:
+    longest = "a" * 63
+    with Watch(here, longest) as watch:
+        here.apply({**mine(), "metadata": {"name": longest}})
+        ends(here, reader(here, longest), told(config=llama()))
+        watch.until(fits("True"), timeout_s=30, what="Fits=True")
+
+
+@pytest.mark.parametrize(("scheduling", "claimed", "says"), [
+    ({}, False, "there is no PersistentVolumeClaim weights"),
+    (L4, False, "there is no PersistentVolumeClaim weights"),
+    ({}, True, "weights is not bound, and which node"),
+])
+def test_a_claim_that_cannot_be_read_is_said_at_once(
+    here: Kubectl, watch: Watch, scheduling: Object, claimed: bool, says: str,
+) -> None:
+    here("delete", "pvc", "weights", "--wait=true")
+    if claimed:
+        here.apply(CLAIM)
+    here.apply(mine(scheduling=scheduling))
+    watch.until(fits("Unknown", says), timeout_s=10, what=says)
+    assert engine_arguments(here)
+    assert jobs(here) == []
 
 
 @pytest.mark.parametrize(("message", "code", "says"), [
@@ -153,6 +206,10 @@ def test_what_cannot_be_read_is_said_and_left_to_the_engine(
     ends(here, reader(here), message, code)
     watch.until(fits("Unknown", says), timeout_s=30, what=says)
     assert engine_arguments(here)
+    eventually(lambda: not jobs(here), "the Job is gone")
+    mark = watch.mark()
+    here.patch("dss", "mine", {"spec": {"replicas": 2}})
+    watch.until(fits("Unknown", says), timeout_s=30, what="the same after another look", since=mark)
 
 
 def test_a_pod_without_a_node_is_waited_for_ten_seconds(here: Kubectl, watch: Watch) -> None:

@@ -18,6 +18,14 @@ def test_the_longest_resource_name_leaves_every_childs_name_within_its_bound() -
     longest = "a" * 63
     assert len(names.agent_config_map(longest, "0" * 10)) <= 253
     assert len(names.labels(longest)[names.LABEL_NAME]) <= 63
+    job = names.reader_job(SimpleNamespace(name=longest, namespace="a", uid="u"), "0" * 10)
+    assert len(job) <= 63
+
+
+def test_each_spec_of_each_resource_has_a_reader_of_its_own() -> None:
+    other = SimpleNamespace(name="chat", namespace="team-a", uid="uid-2")
+    assert names.reader_job(OWNER, "1").startswith("chat-read-")
+    assert len({names.reader_job(OWNER, "1"), names.reader_job(OWNER, "2"), names.reader_job(other, "1")}) == 3
 
 
 def test_clients_find_the_model_under_the_services_name() -> None:

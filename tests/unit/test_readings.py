@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deepseekserve import facts
-from deepseekserve.facts import parse_reading
+from deepseekserve.facts import kept_reading, parse_reading
 from deepseekserve.reader import summary
 from deepseekserve.reader.summary import Outcome, Summary
 from tests.unit.sizing.models import llama
@@ -41,7 +41,7 @@ def test_of_several_pods_the_newest_counts() -> None:
 
 
 @pytest.mark.parametrize(("seen", "until_s", "says"), [
-    (None, 60, "is starting"),
+    (None, 10, "has no pod"),
     (pod(), 60, "is starting"),
     (pod({"waiting": {"reason": "ContainerCreating"}}), 60, "is starting"),
     (pod({"running": {}}), 60, "are being read"),
@@ -72,4 +72,16 @@ def test_a_pod_that_says_nothing_is_not_waited_for(seen: dict[str, Any], says: s
 
 def test_without_an_image_nothing_reads() -> None:
     assert not facts.UNREAD.waiting
+    assert facts.UNREAD.text == "", "which is no news to keep"
     assert "its own image" in facts.UNREAD.why
+
+
+def test_what_is_kept_says_as_much_as_what_was_found() -> None:
+    found = parse_reading([pod({"terminated": {"exitCode": 0, "message": SAID}})], BEGAN, at(3))
+    assert kept_reading(found.text) == found
+    nothing = parse_reading([NO_NODE], BEGAN, at(11))
+    kept = kept_reading(nothing.text)
+    assert kept
+    assert kept.summary
+    assert (kept.summary.config, kept.summary.message) == (None, nothing.why)
+    assert kept_reading("") is None

@@ -3,6 +3,7 @@
 Pure; every module that renders, lists or writes an object takes its names from here.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -20,7 +21,8 @@ LEASE_NAME = "deepseekserve-operator"
 LABEL_NAME = f"{GROUP}/name"              # the resource's name; on every child and pod
 LABEL_REVISION = f"{GROUP}/revision"      # the revision's hash; on pods and ControllerRevisions
 LABEL_GOOD = f"{GROUP}/good"              # "true" on a ControllerRevision that has served
-LABEL_READS = f"{GROUP}/reads"            # on the Job and the pod that read the model: the generation they are for
+LABEL_READS = f"{GROUP}/reads"            # the resource's name; on pods that read its model, which no Service selects
+LABEL_OF_JOB = "batch.kubernetes.io/controller-uid"        # on a Job's pods, by the Job controller since 1.27
 CHILD_SELECTOR = LABEL_NAME               # server-side watch and list selector of every child kind
 ANNOTATION_TOOK = f"{GROUP}/took"         # on a ControllerRevision: how long the phases of its last start took
 ANNOTATION_READ = f"{GROUP}/read"         # on a ControllerRevision: what was read of the model before it was made
@@ -80,9 +82,10 @@ def labels(name: str) -> dict[str, str]:
     return {LABEL_NAME: name}
 
 
-def reader_job(name: str, generation: int) -> str:
-    """Name of the Job that reads the model for one generation of the spec."""
-    return f"{name}-read-{generation}"
+def reader_job(owner: Owner, spec_hash: str) -> str:
+    """Name of the Job that reads the model for one spec of one resource; it is a label too: at most 63 characters."""
+    mark = hashlib.sha256(f"{owner.uid}/{spec_hash}".encode()).hexdigest()[:10]
+    return f"{owner.name[:46].rstrip('-')}-read-{mark}"
 
 
 def revision_name(name: str, revision_hash: str) -> str:

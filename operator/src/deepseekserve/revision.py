@@ -34,6 +34,13 @@ class Revision:
     took: Took | None = None                       # its last start, or one like it
     read: str = ""                                 # of the model, by the reader, before it was made
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What its engine is started with."""
+        containers = self.workloads[0]["template"]["spec"]["containers"] if self.workloads else ()
+        return next((tuple(map(str, container.get("args") or ()))
+                     for container in containers if container["name"] == names.ENGINE_CONTAINER), ())
+
 
 def parse(raw: Mapping[str, Any]) -> Revision | None:
     """Read a ControllerRevision; None when it is not one of ours, or written by hand or by a later release."""
@@ -62,6 +69,11 @@ def choose(serve: api.DeepSeekServe, stored: Iterable[Revision]) -> Revision | N
     """Find the stored revision that the live spec means; the newest, should there be two; None when there is none."""
     meant = [revision for revision in stored if api.same_pods(revision.spec, serve.spec)]
     return max(meant, key=lambda revision: revision.number, default=None)
+
+
+def spec_hash(serve: api.DeepSeekServe) -> str:
+    """What is the same for two specs of which the pods are the same."""
+    return _hash(api.rolling(serve.spec), 0)
 
 
 def make(serve: api.DeepSeekServe, workloads: Sequence[Mapping[str, Any]], stored: Sequence[Revision]) -> Revision:

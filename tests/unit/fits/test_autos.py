@@ -54,6 +54,20 @@ def test_nothing_is_decided_without_a_limit_or_without_the_model() -> None:
     assert "--max-model-len" not in arguments("hf://somebody/fine-tune", "NVIDIA-L4")
 
 
+@pytest.mark.parametrize(("arguments", "tensor", "context"), [
+    (["--tensor-parallel-size", "4", "--max-model-len", "4096"], 4, 4096),
+    (["--tensor-parallel-size=2", "--max-model-len=auto"], 2, "Auto"),
+    ([], 4, "Auto"),
+    (["--tensor-parallel-size", "0"], 4, "Auto"),
+])
+def test_a_revision_is_judged_by_the_numbers_that_its_engine_has(
+    arguments: list[str], tensor: int, context: int | str,
+) -> None:
+    asked = serve(DISTILL + "Qwen-7B", resources={"gpu": {"count": 4}})
+    found = fits.judge(asked, known(DISTILL + "Qwen-7B", "L4"), arguments).case.serve
+    assert (engine.tensor_size(found), found.spec.engine.max_model_len) == (tensor, context)
+
+
 def test_nothing_is_decided_where_nothing_fits_so_that_all_remedies_are_looked_for() -> None:
     verdict = judged(R1, "A10G")
     assert verdict.fits == "False"

@@ -115,21 +115,28 @@ class EngineStatus(StatusGroup):
     """What else is worth knowing about this engine."""
 
 
+LONGEST_SUMMARY = 4096         # bytes of a termination message
+
+
 class SizingStatus(StatusGroup):
     """What was computed before the start, for each device; status.engine says what was true."""
 
-    weights_bytes: Number
+    weights_bytes: Number | None = None
     """Memory that the weights take."""
-    kv_bytes_per_token: Number
+    kv_bytes_per_token: Number | None = None
     """Memory that one token takes in the KV cache."""
-    overhead_bytes: Number
+    overhead_bytes: Number | None = None
     """Memory that activations, graphs and libraries take."""
     available_bytes: Number | None = None
     """Memory that the engine may use; absent when it is not known."""
-    max_model_len: Number
+    max_model_len: Number | None = None
     """The context that this was computed for, in tokens."""
     kv_cache_tokens: Number | None = None
     """Tokens that the KV cache will hold; absent when the memory for it is not known."""
+    spec_hash: Word | None = None
+    """Which spec this was computed for; edits that roll no pods leave it as it is."""
+    summary: Annotated[str, Cut(LONGEST_SUMMARY)] | None = None
+    """What was read of the model's files, as JSON; absent for models that the operator knows."""
 
 
 LONGEST_FIX = 4096             # characters of a value: it must be whole to be applied

@@ -7,7 +7,7 @@ no pods are asked for.
 
 from deepseekserve.apply.children import Outcome, apply
 from deepseekserve.apply.compare import drift
-from deepseekserve.apply.pruning import prune, remove
+from deepseekserve.apply.pruning import prune
 from deepseekserve.apply.stopping import stop
 
-__all__ = ["Outcome", "apply", "drift", "prune", "remove", "stop"]
+__all__ = ["Outcome", "apply", "drift", "prune", "stop"]

@@ -27,11 +27,10 @@ async def prune(
     for kind in (*(k for k in WATCHED_CHILDREN if k is not PODS), *UNWATCHED_CHILDREN):
         for child in cache.children(kind, owner):
             if (kind, child["metadata"]["name"]) not in wanted and names.is_ours(child["metadata"], uid):
-                await remove(kube, cache, kind, child)
+                await _delete(kube, cache, kind, child)
 
 
-async def remove(kube: Kube, cache: Cache, kind: Kind, child: Object) -> None:
-    """Delete a child, unless it is being deleted."""
+async def _delete(kube: Kube, cache: Cache, kind: Kind, child: Object) -> None:
     if "deletionTimestamp" in child["metadata"]:
         return
     key: Key = key_of(child)

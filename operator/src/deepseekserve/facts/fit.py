@@ -30,6 +30,8 @@ class Fit:
     message: str
     finding: Finding | None = None         # why not
     amounts: Amounts | None = None
+    spec_hash: str = ""                    # of the spec that was judged
+    read: str = ""                         # of the model's files, where they were
     enforced: bool = False                 # no pod is made for it
     pending: bool = False                  # nothing is decided yet: its model is being read
 

@@ -11,7 +11,7 @@ from typing import Any
 from deepseekserve import names
 from deepseekserve.facts.checkpoints import DamagedSummary, parse_summary
 from deepseekserve.facts.moments import seconds_since
-from deepseekserve.reader.summary import Summary
+from deepseekserve.reader.summary import Outcome, Summary, message
 
 PATIENCE_S = 10.0              # with a pod that does not run
 LONGEST_S = 60.0               # with one that runs, or whose image is on its way
@@ -27,29 +27,44 @@ class Reading:
     why: str = ""
     waiting: bool = False
 
+    @property
+    def text(self) -> str:
+        """What is kept of it: the message, or why there is none in the form of one."""
+        if self.message or self == UNREAD:
+            return self.message
+        return message(Summary(Outcome.UNREACHABLE, message=self.why)).decode()
+
 
 UNREAD = Reading(why="nothing reads the model: the operator does not know its own image")
+
+
+def kept_reading(text: str) -> Reading | None:
+    """What was kept of a Reading; None where nothing was, or by a release that says it otherwise."""
+    try:
+        return Reading(parse_summary(text), text)
+    except DamagedSummary:
+        return None
 
 
 def parse_reading(pods: Iterable[Mapping[str, Any]], began: str, now: datetime) -> Reading:
     """Read what the newest of these pods says; `began` is when the first of them was asked for (RFC 3339)."""
     newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
-    status = (newest or {}).get("status") or {}
+    status = newest.get("status") or {} if newest else {}
     state = next((c.get("state") or {} for c in status.get("containerStatuses") or ()
                   if c.get("name") == names.READER_CONTAINER), {})
     if ended := state.get("terminated"):
         return _ended(ended)
     if status.get("phase") == "Failed":
         return Reading(why=f"the pod that reads the model has failed: {status.get('reason') or 'nobody says why'}")
-    on_its_way, why = _standing(status, state)
+    on_its_way, why = _standing(status, state) if newest else (False, "the Job that reads the model has no pod")
     is_over = (seconds_since(began, now) or 0.0) > (LONGEST_S if on_its_way else PATIENCE_S)
     return Reading(why=why, waiting=not is_over)
 
 
 def _ended(terminated: Mapping[str, Any]) -> Reading:
-    message = str(terminated.get("message") or "")
+    said = str(terminated.get("message") or "")
     try:
-        return Reading(parse_summary(message), message)
+        return Reading(parse_summary(said), said)
     except DamagedSummary as error:
         code = terminated.get("exitCode")
         return Reading(why=f"the pod that reads the model ended with exit code {code}: {error}")

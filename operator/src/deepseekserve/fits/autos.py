@@ -3,12 +3,15 @@
 Pure; before `judge` looks at anything. Where too little is known an Auto stays one, and the engine decides.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from deepseekserve import engine, sizing
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.fits.case import Case, Known, case_of
+
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
 
 
 def decided(serve: DeepSeekServe, known: Known) -> DeepSeekServe:
@@ -25,6 +28,17 @@ def decided(serve: DeepSeekServe, known: Known) -> DeepSeekServe:
     case = next((case for case in possible if case.sizing and case.sizing.fits), possible[-1])
     context = _longest(case)
     return _with_context(case.serve, context) if context else serve
+
+
+def as_started(serve: DeepSeekServe, arguments: Sequence[str]) -> DeepSeekServe:
+    """With the numbers that an engine was started with, whatever would be decided today."""
+    context = engine.value_of(arguments, "--max-model-len") or ""
+    ranks = engine.value_of(arguments, "--tensor-parallel-size") or ""
+    if serve.spec.engine.max_model_len == engine.AUTO and _NUMBER.fullmatch(context):
+        serve = _with_context(serve, int(context))
+    if serve.spec.resources.parallelism.tensor == engine.AUTO and _NUMBER.fullmatch(ranks):
+        serve = _with_ranks(serve, int(ranks))
+    return serve
 
 
 def _ranks(serve: DeepSeekServe) -> Iterator[int]:

@@ -3,7 +3,7 @@
 Pure; the last step of fits.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,9 +43,13 @@ class Verdict:
         return tuple({(fix.field, fix.value): fix for fix in offered}.values())
 
 
-def judge(serve: DeepSeekServe, known: Known) -> Verdict:
-    """Judge a resource by what is known; raises InvalidSpec where the resource contradicts itself."""
-    case = case_of(autos.decided(serve, known), known)
+def judge(serve: DeepSeekServe, known: Known, arguments: Sequence[str] | None = None) -> Verdict:
+    """Judge a resource by what is known; raises InvalidSpec where the resource contradicts itself.
+
+    Each Auto is what the arguments of its engine say, or, where none has been started, what the sum decides.
+    """
+    asked = autos.decided(serve, known) if arguments is None else autos.as_started(serve, arguments)
+    case = case_of(asked, known)
     missing, warnings = tuple(checks.missing(case)), (*autos.told(serve, case), *_warnings(case))
     if refused := checks.refusals(case):
         found_remedies = remedies.remedies(case)

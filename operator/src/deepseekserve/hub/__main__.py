@@ -1,7 +1,8 @@
 """Turns a repository's name into a message: `python -m deepseekserve.hub NAME --write /dev/termination-log`.
 
 Runs in a short Job's pod, so that it has the engine's own way to the hub, and its token, which the operator never sees.
-HF_ENDPOINT and HF_TOKEN are honoured. Exit code 0 whenever something could be said, be it that nobody answers.
+HF_ENDPOINT and HF_TOKEN (or its older name HUGGING_FACE_HUB_TOKEN) are honoured. Exit code 0 whenever something could
+be said, be it that nobody answers.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from deepseekserve import hub
 from deepseekserve.agent import termination
 from deepseekserve.reader import summary
 
+TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 ENDPOINT = "https://huggingface.co"
 
 
@@ -24,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--revision", help="branch, tag or commit; default: the repository's own")
     parser.add_argument("--write", metavar="FILE", help="where to write it; default: standard output")
     chosen = parser.parse_args(arguments)
-    endpoint, token = os.environ.get("HF_ENDPOINT") or ENDPOINT, os.environ.get("HF_TOKEN") or None
-    said = summary.message(hub.read(endpoint, chosen.name, chosen.revision, token))
+    token = next(filter(None, map(os.environ.get, TOKENS)), None)
+    said = summary.message(hub.read(os.environ.get("HF_ENDPOINT") or ENDPOINT, chosen.name, chosen.revision, token))
     if chosen.write is None:
         sys.stdout.write(said.decode() + "\n")
     elif not termination.write(chosen.write, said):

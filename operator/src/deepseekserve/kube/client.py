@@ -111,6 +111,12 @@ class Kube:
         found = await self._send(Request("list", "GET", EVENTS.path(namespace), query))
         return found.get("items") or []
 
+    async def labelled(self, kind: Kind, namespace: str, selector: str) -> list[Object]:
+        """The objects of a namespace that match a label selector, of which there are few."""
+        query: dict[str, str | int] = {"labelSelector": selector, "limit": PAGE_SIZE}
+        found = await self._send(Request("list", "GET", kind.path(namespace), query))
+        return found.get("items") or []
+
     async def pages(self, kind: Kind, *, selector: str = "") -> AsyncIterator[Listing]:
         """All objects that match the label selector, page by page, of the namespaces that it is confined to.
 

@@ -63,14 +63,15 @@ CONFIG_MAPS = Kind("v1", "ConfigMap", "configmaps", metadata_only=True)
 DEPLOYMENTS = Kind("apps/v1", "Deployment", "deployments")
 REVISIONS = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 DISRUPTION_BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
-JOBS = Kind("batch/v1", "Job", "jobs", metadata_only=True)
+JOBS = Kind("batch/v1", "Job", "jobs", metadata_only=True)                   # neither watched nor listed
+CLAIMS = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")       # somebody else's
 LEASES = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENTS = Kind("events.k8s.io/v1", "Event", "events")
 
 # Watched with the label selector; every event of one of them asks for a look at its resource.
 WATCHED_CHILDREN = (PODS, DEPLOYMENTS, SERVICES, SERVICE_ACCOUNTS, DISRUPTION_BUDGETS)
 # Children too, but listed on demand: they are written once per revision.
-UNWATCHED_CHILDREN = (CONFIG_MAPS, REVISIONS, JOBS)
+UNWATCHED_CHILDREN = (CONFIG_MAPS, REVISIONS)
 
 BY_KIND = {k.kind: k for k in (SERVES, *WATCHED_CHILDREN, *UNWATCHED_CHILDREN)}
 

@@ -6,7 +6,6 @@ I/O; the second step of reconcile. A question that is not answered is a fact too
 from dataclasses import dataclass
 from datetime import datetime
 
-from deepseekserve import names
 from deepseekserve.facts import Facts, parse_pod, parse_refusal
 from deepseekserve.facts.moments import seconds_since
 from deepseekserve.kube import Key, Object
@@ -32,8 +31,7 @@ class Observer:
     async def look(self, key: Key, revision: str, now: datetime) -> Facts:
         """What there is to know of a resource whose current revision has the hash `revision`."""
         serve = self.cache.serve(key)
-        raw = [pod for pod in self.cache.children(PODS, key)
-               if names.LABEL_READS not in pod["metadata"]["labels"] and not (serve and _is_of_predecessor(pod, serve))]
+        raw = [pod for pod in self.cache.children(PODS, key) if not (serve and _is_of_predecessor(pod, serve))]
         pods = await self.agents.ask(key, sorted(map(parse_pod, raw), key=lambda pod: (pod.created, pod.name)))
         return Facts(
             now=now,

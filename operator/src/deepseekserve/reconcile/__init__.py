@@ -10,7 +10,7 @@ from deepseekserve import engine, render
 from deepseekserve.api import DeepSeekServe, InvalidSpec, Status
 from deepseekserve.apply import apply, prune, stop
 from deepseekserve.diagnose import diagnose
-from deepseekserve.facts import UNKNOWN, Facts, Finding, Fit
+from deepseekserve.facts import UNKNOWN, Facts, Finding, Fit, Reading
 from deepseekserve.kube import Key, Kube, KubeError, Object
 from deepseekserve.observe import Cache, Observer
 from deepseekserve.reconcile.invalid import asks_for_none, finding_of, last_subject
@@ -50,17 +50,19 @@ class Reconciler:
         try:
             serve = DeepSeekServe.parse(raw)
             render.check(serve)
-            reading = await self.reader.look(serve, raw, self.revisions.stored(serve), datetime.now(UTC))
+            stored = self.revisions.stored(serve)
+            reading = await self.reader.look(serve, raw, stored, datetime.now(UTC))
             if reading and reading.waiting:
-                await self._tell_refused(raw, previous, None, Fit(UNKNOWN, reading.why, pending=True))
-                return READING_S
-            judged = self.judge.judged(serve, reading)
-            current = self.revisions.current(serve, judged.serve, reading.message if reading else "")
+                return await self._tell_reading(serve, raw, previous, reading)
+            judged = self.judge.judged(serve, reading, stored)
+            current = self.revisions.current(serve, judged.serve, reading.text if reading else "")
         except InvalidSpec as error:
             return await self._tell_refused(raw, previous, finding_of(raw, error))
         fit = judged.fit(is_new=not current.created)
         if fit.enforced:
-            return await self._tell_refused(raw, previous, fit.finding, fit)
+            delay_s = await self._tell_refused(raw, previous, fit.finding, fit)
+            await self.reader.end(key)
+            return delay_s
         subject = _subject(serve, current.name)
         seen = await self.observer.look(key, current.hash, datetime.now(UTC))
         facts = replace(seen, fit=fit, took=current.took)
@@ -78,6 +80,7 @@ class Reconciler:
         if outcome.complete:
             await self.revisions.note(serve, status, facts)
             await prune(self.kube, self.cache, raw, manifests, self.revisions.kept(serve, status))
+            await self.reader.end(key)
         elif replicas == 0:
             await stop(self.kube, self.cache, raw)
         return 0 if wanted_replicas(subject, status) != replicas else next_look(facts, outcome)
@@ -88,12 +91,21 @@ class Reconciler:
         """Say what is wrong with the spec, and what serves meanwhile; render nothing, touch only what shall stop."""
         subject = last_subject(raw, previous, self.cache)
         key = Key(subject.namespace, subject.name)
-        revision = "" if fit and fit.pending else subject.revision_hash          # the one that will be is not known
-        facts = replace(await self.observer.look(key, revision, datetime.now(UTC)), fit=fit)
+        facts = replace(await self.observer.look(key, subject.revision_hash, datetime.now(UTC)), fit=fit)
         await self._tell(raw, previous, decide(subject, previous, facts, finding), facts)
         if asks_for_none(raw):
             await stop(self.kube, self.cache, raw)
         return next_look(facts)
+
+    async def _tell_reading(self, serve: DeepSeekServe, raw: Object, previous: Status, reading: Reading) -> float:
+        """Say that nothing is decided yet; what runs is of an earlier revision."""
+        subject = _subject(serve, previous.current_revision or "")
+        seen = await self.observer.look(Key(subject.namespace, subject.name), "", datetime.now(UTC))
+        facts = replace(seen, fit=Fit(UNKNOWN, reading.why, pending=True))
+        await self._tell(raw, previous, decide(subject, previous, facts, None), facts)
+        if subject.suspended:
+            await stop(self.kube, self.cache, raw)
+        return READING_S
 
     async def _tell(self, raw: Object, previous: Status, status: Status, facts: Facts) -> None:
         """Publish a status, after those of the phases that passed unseen."""

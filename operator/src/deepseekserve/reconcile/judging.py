@@ -9,6 +9,7 @@ from deepseekserve import fits
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import Fit, Reading
 from deepseekserve.kube import Key
+from deepseekserve.revision import Revision, spec_hash
 
 ENFORCE = "Enforce"
 
@@ -35,15 +36,17 @@ class Judge:
 
     _last: dict[Key, tuple[object, Judged]] = field(default_factory=dict)       # with what it was judged by
 
-    def judged(self, serve: DeepSeekServe, reading: Reading | None) -> Judged:
+    def judged(self, serve: DeepSeekServe, reading: Reading | None, stored: Revision | None) -> Judged:
         """Judge it, if it is not known; raises InvalidSpec."""
         who, read = serve.metadata, (reading.message, reading.why) if reading else None
-        key, by = Key(who.namespace, who.name), (who.uid, who.generation, read)
+        key, by = Key(who.namespace, who.name), (who.uid, who.generation, read, stored and stored.name)
         last = self._last.get(key)
         if last and last[0] == by:
             return last[1]
-        verdict = fits.judge(serve, fits.known_of(serve, reading))
-        found = Judged(verdict.case.serve, fits.fit_of(verdict))
+        verdict = fits.judge(serve, fits.known_of(serve, reading), stored.arguments if stored else None)
+        has_read = reading and reading.summary and reading.summary.config is not None
+        found = Judged(verdict.case.serve, replace(
+            fits.fit_of(verdict), spec_hash=spec_hash(serve), read=reading.message if reading and has_read else ""))
         self._last[key] = (by, found)
         return found
 

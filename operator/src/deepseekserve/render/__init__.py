@@ -14,14 +14,14 @@ from deepseekserve.render.config_map import config_map
 from deepseekserve.render.deployment import deployment
 from deepseekserve.render.disruption_budget import disruption_budget
 from deepseekserve.render.pod import pod_template
-from deepseekserve.render.reader_job import reader_job
+from deepseekserve.render.reader_job import is_placed, reader_job
 from deepseekserve.render.refusals import check_pod_template
 from deepseekserve.render.service import service
 from deepseekserve.render.service_account import service_account
 from deepseekserve.revision import Revision, referred_config_maps
 from deepseekserve.settings import Settings
 
-__all__ = ["check", "children", "reader", "workloads"]
+__all__ = ["check", "children", "is_placed", "reader", "workloads"]
 
 
 def check(serve: DeepSeekServe) -> None:
@@ -37,9 +37,9 @@ def workloads(serve: DeepSeekServe, settings: Settings, agent_config_map: str) -
     return ({"kind": "Deployment", "name": serve.metadata.name, "template": template},)
 
 
-def reader(serve: DeepSeekServe, settings: Settings) -> tuple[dict[str, Any], ...]:
-    """Render what reads the model, in the order in which it must be applied."""
-    return (service_account(serve.metadata), reader_job(serve, settings))
+def reader(serve: DeepSeekServe, settings: Settings, job: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Render what reads the model: its pod's account, and the Job."""
+    return service_account(serve.metadata), reader_job(serve, settings, job)
 
 
 def children(

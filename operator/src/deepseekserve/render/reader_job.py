@@ -1,7 +1,8 @@
 """Turns a resource into the Job that reads what sizing needs of its model, where the engine would read it.
 
 Pure; one of render's builders. It asks for no GPU, runs as the engine's user on a node that the engine may run on, so
-that a claim that waits for its first consumer is bound there, and says what it found in its termination message.
+that a claim that waits for its first consumer is bound there, and says what it found in its termination message. It has
+none of the engine's labels: no Service may send it requests, and nobody take it for an engine.
 """
 
 from typing import Any
@@ -13,32 +14,42 @@ from deepseekserve.render.pod import container_security, pod_security
 from deepseekserve.settings import Settings
 
 DEADLINE_SECONDS = 120                 # a file system that hangs would hold it for ever
+KEPT_SECONDS = 600                     # should nobody delete it
 # What decides where a pod may run and whether it may read; the rest of both is about the engine.
 _PLACEMENT = ("nodeSelector", "tolerations", "affinity", "priorityClassName", "schedulerName")
 _OVERLAY = (*_PLACEMENT, "securityContext", "imagePullSecrets", "dnsConfig", "dnsPolicy", "hostAliases")
 _REACHES_THE_HUB = frozenset({
-    "HF_ENDPOINT", "HF_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+    "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 })
 
 
-def reader_job(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
-    """Render the Job for this generation of the spec."""
-    owner = serve.metadata
-    labels = {**names.labels(owner.name), names.LABEL_READS: str(owner.generation)}
-    metadata = names.child_metadata(owner, names.reader_job(owner.name, owner.generation))
-    overlay = {"spec": {name: value for name, value in serve.spec.pod_template.get("spec", {}).items()
-                        if name in _OVERLAY}}
+def reader_job(serve: DeepSeekServe, settings: Settings, name: str) -> dict[str, Any]:
+    """Render the Job of this name."""
+    owner, template = serve.metadata, serve.spec.pod_template
+    labels = {names.LABEL_READS: owner.name}
+    overlay = {
+        "metadata": template.get("metadata", {}),
+        "spec": {field: value for field, value in template.get("spec", {}).items() if field in _OVERLAY},
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {**metadata, "labels": labels},
+        "metadata": names.child_metadata(owner, name),
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": overlaid({"metadata": {"labels": labels}, "spec": _pod(serve, settings)}, overlay),
         },
     }
+
+
+def is_placed(serve: DeepSeekServe) -> bool:
+    """Whether the resource says on which nodes its pods run."""
+    scheduling, template = serve.spec.scheduling, serve.spec.pod_template.get("spec", {})
+    return bool(scheduling.node_selector or scheduling.affinity
+                or template.get("nodeSelector") or template.get("affinity"))
 
 
 def _pod(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:

@@ -49,11 +49,16 @@ def decide(
 
 
 def _sizing(facts: Facts) -> SizingStatus | None:
-    amounts = facts.fit.amounts if facts.fit else None
-    return None if amounts is None else SizingStatus(
+    fit = facts.fit
+    if fit is None or not (fit.amounts or fit.read):
+        return None
+    if fit.amounts is None:
+        return SizingStatus(spec_hash=fit.spec_hash or None, summary=fit.read)
+    amounts = fit.amounts
+    return SizingStatus(
         weights_bytes=amounts.weights, kv_bytes_per_token=amounts.token, overhead_bytes=amounts.overhead,
-        available_bytes=amounts.available, max_model_len=amounts.context,
-        kv_cache_tokens=amounts.tokens,
+        available_bytes=amounts.available, max_model_len=amounts.context, kv_cache_tokens=amounts.tokens,
+        spec_hash=fit.spec_hash or None, summary=fit.read or None,
     )
 
 

@@ -30,7 +30,8 @@ def _admitted(previous: Status, status: Status) -> Note | None:
     """What cannot work by computation and is started all the same."""
     unfit, was_unfit = (next((c for c in s.conditions if c.type == "Fits" and c.status == "False"), None)
                         for s in (status, previous))
-    if unfit is None or was_unfit or status.failure:
+    was_admitted = was_unfit and not (previous.failure and previous.failure.pod is None)
+    if unfit is None or was_admitted or status.failure:
         return None
     return Note("Warning", "AdmittedWithWarning", "Judge", unfit.message)
 
