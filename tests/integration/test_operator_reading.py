@@ -193,6 +193,14 @@ def test_a_claim_that_cannot_be_read_is_said_at_once(
     assert jobs(here) == []
 
 
+def test_a_hub_that_must_not_be_asked_is_not(here: Kubectl, watch: Watch) -> None:
+    env = [{"name": "HF_HUB_OFFLINE", "value": "1"}]
+    here.apply(mine(model={"source": "hf://somebody/a-model-of-his-own"}, engine={"env": env}))
+    watch.until(fits("Unknown", "HF_HUB_OFFLINE"), timeout_s=10, what="why")
+    assert engine_arguments(here)
+    assert jobs(here) == []
+
+
 @pytest.mark.parametrize(("message", "code", "says"), [
     (told(Outcome.NO_MODEL, message="no config.json in /models/mine"), 0, "no config.json in /models/mine"),
     (told(Outcome.DAMAGED, message="config.json is damaged: line 1"), 0, "config.json is damaged: line 1"),

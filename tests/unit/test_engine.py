@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deepseekserve import engine
+from deepseekserve import api, engine
 from deepseekserve.api import InvalidSpec
 from tests.golden import cases
 
@@ -320,3 +320,16 @@ def test_a_variable_that_contradicts_no_field_is_the_users(name: str) -> None:
 ])
 def test_a_value_is_read_as_vllms_parser_reads_it(arguments: list[str], flag: str, value: str | None) -> None:
     assert engine.value_of(arguments, flag) == value
+
+
+@pytest.mark.parametrize(("env", "offline"), [
+    ([], False),
+    ([{"name": "HF_HUB_OFFLINE", "value": "1"}], True),
+    ([{"name": "HF_HUB_OFFLINE", "value": "true"}], True),
+    ([{"name": "HF_HUB_OFFLINE", "value": "0"}], False),
+    ([{"name": "HF_HUB_OFFLINE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}], False),
+])
+def test_the_user_may_forbid_to_ask_the_hub(env: list[dict[str, Any]], offline: bool) -> None:
+    metadata = {"name": "a", "namespace": "b", "uid": "c"}
+    serve = api.parse({"metadata": metadata, "spec": {"model": {"source": "hf://a/b"}, "engine": {"env": env}}})
+    assert engine.is_offline(serve) is offline

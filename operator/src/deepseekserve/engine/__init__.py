@@ -18,7 +18,13 @@ from deepseekserve.engine.arguments import (
     served_names,
     tensor_size,
 )
-from deepseekserve.engine.environment import OWNED_ENV, check_environment, environment, environment_problem
+from deepseekserve.engine.environment import (
+    OWNED_ENV,
+    check_environment,
+    environment,
+    environment_problem,
+    is_offline,
+)
 from deepseekserve.engine.flags import OWNED_FLAGS, RESERVED_FLAGS, check_arguments
 from deepseekserve.engine.reading import as_json, value_of
 from deepseekserve.engine.source import Source, parse_source
@@ -26,7 +32,7 @@ from deepseekserve.engine.source import Source, parse_source
 __all__ = [
     "AUTO", "CPU", "DTYPE", "MEMORY_UTILIZATION_PERCENT", "OWNED_ENV", "OWNED_FLAGS", "QUANTIZATION", "RESERVED_FLAGS",
     "Quantization", "Source", "argv", "as_json", "check", "environment", "environment_problem", "escape", "gpu_count",
-    "kv_cache_bytes", "parse_source", "served_names", "tensor_size", "value_of",
+    "is_offline", "kv_cache_bytes", "parse_source", "served_names", "tensor_size", "value_of",
 ]
 
 

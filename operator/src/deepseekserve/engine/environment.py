@@ -43,6 +43,12 @@ def environment(serve: DeepSeekServe) -> list[dict[str, Any]]:
     return [ours for ours in _operators(serve) if ours["name"] not in taken] + users
 
 
+def is_offline(serve: DeepSeekServe) -> bool:
+    """Whether the user forbids to ask the hub, as huggingface_hub reads it."""
+    said = {variable["name"]: str(variable.get("value") or "") for variable in serve.spec.engine.env}
+    return said.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
 def check_environment(serve: DeepSeekServe) -> None:
     """Raise InvalidSpec for the first of the user's variables that contradicts a field or opens a way past the key."""
     for index, variable in enumerate(serve.spec.engine.env):

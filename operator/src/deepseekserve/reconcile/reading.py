@@ -32,6 +32,7 @@ from deepseekserve.settings import Settings
 
 ASKED = Reading(why="the pod that reads the model is asked for", waiting=True)
 _BOUND = "Bound"
+_OFFLINE = "spec.engine.env has HF_HUB_OFFLINE, so the hub is not asked"
 
 
 class Asked(NamedTuple):
@@ -83,7 +84,7 @@ class Reader:
         """Make the Job, in place of one for an earlier spec."""
         owner = key_of(raw)
         await self.end(owner)
-        if why := await self._unbound(serve):
+        if why := await self._hindrance(serve):
             return Reading(why=why)
         account, job = render.reader(serve, self.settings, name)
         outcome = await apply(self.kube, self.cache, raw, [account])
@@ -100,11 +101,11 @@ class Reader:
         self._asked[owner] = Asked(name, metadata["uid"], metadata["creationTimestamp"])
         return ASKED
 
-    async def _unbound(self, serve: DeepSeekServe) -> str:
-        """Why the claim cannot be read yet: a pod that may run anywhere must not bind one to a zone without GPUs."""
+    async def _hindrance(self, serve: DeepSeekServe) -> str:
+        """Why nothing can be read: a pod that may run anywhere must not bind a claim to a zone without GPUs."""
         claim = engine.parse_source(serve.spec.model.source).claim
         if not claim:
-            return ""
+            return _OFFLINE if engine.is_offline(serve) else ""
         try:
             found = await self.kube.get(CLAIMS, Key(serve.metadata.namespace, claim))
         except NotFound:
