@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
-from tests.integration.operating import Operator, install_crd, least_privileged, running
+from tests.integration.operating import Operator, Pods, install_crd, least_privileged, running
 from tests.lab.kubectl import Kubectl
 
 
@@ -67,3 +67,11 @@ def operator(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def here(operator: Operator, kubectl_here: Kubectl) -> Kubectl:
     """kubectl in a namespace of its own, watched by the operator."""
     return kubectl_here
+
+
+@pytest.fixture
+def pods(here: Kubectl) -> Iterator[Pods]:
+    """The pods that real Deployments make, whose kubelet and agent the test plays."""
+    found = Pods(here)
+    yield found
+    found.close()

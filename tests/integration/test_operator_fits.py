@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operating import Operator, eventually
+from tests.integration.operating import Operator, Pods, eventually, serving
 from tests.lab.kubectl import Kubectl, Object
-from tests.lab.watch import Predicate, Watch, condition, is_current
+from tests.lab.watch import Predicate, Watch, condition, is_current, serves
 from tests.specs import patch_of
 
 # A guide that many people copy: AWQ of a checkpoint that is not quantized, on a GPU without bfloat16.
@@ -98,3 +98,19 @@ def test_what_nobody_knows_is_left_to_the_engine(here: Kubectl, watch: Watch, op
     assert "config.json is not known" in condition(seen, "Fits")["message"]
     eventually(lambda: here.get("deployment", "guide"), "the Deployment")
     assert not operator.has_ended()
+
+
+def test_what_an_engine_reports_is_compared_with_what_was_predicted(
+    here: Kubectl, watch: Watch, operator: Operator, pods: Pods,
+) -> None:
+    compared, total = (operator.count(f"deepseekserve_kv_cache_prediction_ratio_{part}") for part in ("count", "sum"))
+    here.apply(guide(engine={"quantization": "Auto"}))
+    predicted = watch.until(fits("True"), timeout_s=30, what="Fits=True").object["status"]["sizing"]["kvCacheTokens"]
+    pod = pods.next("guide")
+    pod.run()
+    pod.serve({**serving(), "engine": {"version": "0.32.0", "maxModelLen": 32768, "kvCacheTokens": predicted // 2}})
+    told = watch.until(serves, timeout_s=30, what="Serving").object["status"]
+    assert (told["sizing"]["kvCacheTokens"], told["engine"]["kvCacheTokens"]) == (predicted, predicted // 2)
+    assert operator.count("deepseekserve_kv_cache_prediction_ratio_count") == compared + 1
+    ratio = operator.count("deepseekserve_kv_cache_prediction_ratio_sum") - total
+    assert ratio == pytest.approx(0.5, rel=0.01)

@@ -27,13 +27,6 @@ PROMPT_S = 5.0          # aims: 1.5 s to Ready, 3 s to a failure; this machine m
 
 
 @pytest.fixture
-def pods(here: Kubectl) -> Iterator[Pods]:
-    found = Pods(here)
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def tiny(here: Kubectl) -> Iterator[Watch]:
     """A new resource, watched from its beginning."""
     with Watch(here, "tiny") as watch:
