@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deepseekserve import names, revision
+from deepseekserve import engine, names, revision
 from deepseekserve.agent.reasons import Phase
 from deepseekserve.facts import Took
 from deepseekserve.revision import Revision
@@ -43,6 +43,21 @@ def test_a_revision_survives_being_stored() -> None:
     for original in (first, replace(first, good=True)):
         found = revision.parse(revision.manifest(original, resource))
         assert found == original
+
+
+def test_a_revision_keeps_what_was_read_of_its_model_and_knows_what_its_engine_is_started_with() -> None:
+    resource = cases.serve("gpu")
+    original = replace(cases.first_revision(resource), read='{"schema": 1}')
+    found = revision.parse(revision.manifest(original, resource))
+    assert found == original
+    assert found.arguments == tuple(engine.argv(resource))
+    assert replace(original, workloads=()).arguments == ()
+
+
+def test_an_edit_that_rolls_nothing_means_the_same_spec() -> None:
+    plain = revision.spec_hash(cases.serve("gpu"))
+    assert revision.spec_hash(cases.serve("gpu", {"replicas": 3, "rollout": {"admission": "Warn"}})) == plain
+    assert revision.spec_hash(cases.serve("gpu", {"engine": {"maxNumSeqs": 3}})) != plain
 
 
 def test_a_stored_revision_is_named_and_labelled_by_its_hash() -> None:

@@ -841,6 +841,15 @@ def test_what_was_computed_is_shown() -> None:
                                "kvCacheTokens": 70}
 
 
+def test_what_was_read_is_shown_beside_the_terms_or_alone() -> None:
+    alone = fitted(Fit("Unknown", "no formula", spec_hash="ab", read="{}")).sizing
+    assert alone
+    assert alone.to_dict() == {"specHash": "ab", "summary": "{}"}
+    beside = fitted(Fit("True", "it fits", amounts=AMOUNTS, spec_hash="ab", read="{}")).sizing
+    assert beside
+    assert beside.to_dict().items() >= {"specHash": "ab", "summary": "{}", "weightsBytes": 3}.items()
+
+
 def test_what_is_started_though_it_cannot_work_is_noted_once() -> None:
     warned = fitted(Fit("False", "AWQ is asked for", REFUSAL))
     assert reasons(NEW, warned)[0] == "AdmittedWithWarning"

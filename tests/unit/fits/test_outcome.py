@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from deepseekserve import fits
-from deepseekserve.facts import FITS, REFUSED, UNKNOWN, Fit
+from deepseekserve import fits, sizing
+from deepseekserve.facts import FITS, REFUSED, UNKNOWN, Fit, Reading
+from deepseekserve.reader.summary import Outcome, Summary, Weights
 from tests.unit.fits.cases import DISTILL, serve
+from tests.unit.sizing.models import llama
 
 T4 = {"scheduling": {"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}}}
 
@@ -24,6 +26,19 @@ def test_the_catalogue_is_asked_for_the_model_by_its_name_and_for_the_gpu_of_the
     assert known.origin.startswith("the catalogue: deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B")
     unknown = fits.known_of(serve("pvc://models/mine", scheduling={"nodeSelector": {"nvidia.com/gpu.product": "X1"}}))
     assert (unknown.config, unknown.gpu, unknown.gpu_name) == (None, None, "X1")
+
+
+def test_what_was_read_of_a_model_stands_in_for_the_catalogue() -> None:
+    mine, weights = serve("pvc://models/mine"), Weights("safetensors", 1, 1234, {})
+    found = fits.known_of(mine, Reading(Summary(Outcome.READ, config=llama(), max_length=99, weights=weights)))
+    assert (found.config, found.weights_bytes) == ({**llama(), sizing.TOKENIZER_LIMIT: 99}, 1234)
+    assert found.origin == "pvc://models/mine"
+    bare = fits.known_of(mine, Reading(Summary(Outcome.READ, config=llama())))
+    assert (bare.config is not None, bare.weights_bytes) == (True, None)
+    damaged = fits.known_of(mine, Reading(Summary(Outcome.DAMAGED, message="config.json is damaged")))
+    assert (damaged.config, damaged.unread) == (None, "config.json is damaged")
+    assert fits.known_of(mine, Reading(why="no node")).unread == "no node"
+    assert fits.known_of(mine).unread == ""
 
 
 def test_what_fits_has_its_terms_and_no_finding() -> None:

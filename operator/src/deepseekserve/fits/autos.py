@@ -67,12 +67,11 @@ def _with_context(serve: DeepSeekServe, context: int) -> DeepSeekServe:
 def _longest(case: Case) -> int:
     """The context, or the part of it that fits though the sum be as wrong as it ever was; 0 for none."""
     plan, found = case.plan, case.sizing
-    if plan is None or found is None:
+    is_asked = case.serve.spec.engine.max_model_len != engine.AUTO
+    if plan is None or found is None or (is_asked and not found.fits):
         return 0
     if found.fits:
         return case.context
-    if case.serve.spec.engine.max_model_len != engine.AUTO:
-        return 0
     spare = case.room.margin if case.room and case.room.cache is None else 0
     return min(case.context, sizing.largest_context(plan.shape, plan.setup, found.cache - spare))
 
