@@ -59,7 +59,7 @@ def test_the_first_status_is_complete_and_of_the_right_generation(here: Kubectl)
     with Watch(here, "tiny") as watch:
         seen = watch.until(is_true("Reconciling"), timeout_s=30, what="the first status").object
     assert seen["status"]["observedGeneration"] == 1
-    assert [c["type"] for c in seen["status"]["conditions"]] == ["Ready", "Reconciling", "Stalled", "Degraded"]
+    assert [c["type"] for c in seen["status"]["conditions"]] == ["Ready", "Reconciling", "Stalled", "Degraded", "Fits"]
     assert seen["status"]["model"] == "tiny"
     assert seen["status"]["selector"] == f"{names.LABEL_NAME}=tiny"
 

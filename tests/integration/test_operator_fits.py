@@ -111,6 +111,7 @@ def test_what_an_engine_reports_is_compared_with_what_was_predicted(
     pod.serve({**serving(), "engine": {"version": "0.32.0", "maxModelLen": 32768, "kvCacheTokens": predicted // 2}})
     told = watch.until(serves, timeout_s=30, what="Serving").object["status"]
     assert (told["sizing"]["kvCacheTokens"], told["engine"]["kvCacheTokens"]) == (predicted, predicted // 2)
-    assert operator.count("deepseekserve_kv_cache_prediction_ratio_count") == compared + 1
+    eventually(  # it is counted once the status is written
+        lambda: operator.count("deepseekserve_kv_cache_prediction_ratio_count") == compared + 1, "one comparison")
     ratio = operator.count("deepseekserve_kv_cache_prediction_ratio_sum") - total
     assert ratio == pytest.approx(0.5, rel=0.01)
