@@ -179,7 +179,7 @@ def test_a_model_with_the_longest_name_is_read_too(here: Kubectl) -> None:
 @pytest.mark.parametrize(("scheduling", "claimed", "says"), [
     ({}, False, "there is no PersistentVolumeClaim weights"),
     (L4, False, "there is no PersistentVolumeClaim weights"),
-    ({}, True, "weights is not bound, and which node"),
+    ({}, True, "weights is not bound, and spec.scheduling does not say"),
 ])
 def test_a_claim_that_cannot_be_read_is_said_at_once(
     here: Kubectl, watch: Watch, scheduling: Object, claimed: bool, says: str,
@@ -199,6 +199,30 @@ def test_a_hub_that_must_not_be_asked_is_not(here: Kubectl, watch: Watch) -> Non
     watch.until(fits("Unknown", "HF_HUB_OFFLINE"), timeout_s=10, what="why")
     assert engine_arguments(here)
     assert jobs(here) == []
+
+
+def test_a_refusal_by_what_needs_no_model_stays_though_the_model_cannot_be_read(here: Kubectl, watch: Watch) -> None:
+    t4 = {"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}}
+    here.apply(mine(engine={"dtype": "BFloat16"}, scheduling=t4))
+    ends(here, reader(here), told(Outcome.UNREADABLE, message="an error of the disk"))
+    watch.until(fits("False", "bfloat16"), timeout_s=30, what="Fits=False")
+    eventually(lambda: not jobs(here), "the Job is gone")
+    mark = watch.mark()
+    here.patch("dss", "mine", {"spec": {"replicas": 2}})
+    watch.until(fits("False"), timeout_s=30, what="still Fits=False", since=mark)
+    assert {condition(s.object, "Fits")["status"] for s in watch.seen[mark:]} == {"False"}
+    assert jobs(here) == []
+    refusals = [e for e in here.list("events") if e["reason"] == "DtypeUnsupported"]
+    assert len(refusals) == 1
+
+
+def test_where_jobs_cannot_be_made_the_engine_starts(here: Kubectl, watch: Watch) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}}
+    here.apply({**quota, "spec": {"hard": {"count/jobs.batch": "0"}}})
+    eventually(lambda: "used" in (here.get("resourcequota", "none") or {}).get("status", {}), "the quota counts")
+    here.apply(mine())
+    watch.until(fits("Unknown", "was refused: "), timeout_s=30, what="why nothing was read")
+    assert engine_arguments(here)
 
 
 @pytest.mark.parametrize(("message", "code", "says"), [

@@ -73,7 +73,7 @@ def test_a_pod_that_says_nothing_is_not_waited_for(seen: dict[str, Any], says: s
 def test_without_an_image_nothing_reads() -> None:
     assert not facts.UNREAD.waiting
     assert facts.UNREAD.text == "", "which is no news to keep"
-    assert "its own image" in facts.UNREAD.why
+    assert "own image" in facts.UNREAD.why
 
 
 def test_what_is_kept_says_as_much_as_what_was_found() -> None:

@@ -129,8 +129,9 @@ class Rollout(Group):
     """How pods are replaced."""
 
     admission: Live[Literal["Enforce", "Warn"]] = "Enforce"
-    """What becomes of a spec that cannot work by computation, which the condition Fits says. Enforce: no pod is made
-    for it, and what serves goes on; Warn: it is started all the same. Default: Enforce."""
+    """What to do with a spec of which it was computed that it cannot work (condition Fits is False). Enforce: no pod is
+    made for it, and what serves goes on; Warn: it is started all the same. What was started once is never stopped by
+    it. Default: Enforce."""
     drain_seconds: Rolling[Annotated[int, Whole(0, 86400)]] = 60
     """Longest time in seconds that a pod that is to stop may take to finish the requests it has. Default: 60."""
 

@@ -134,9 +134,9 @@ class SizingStatus(StatusGroup):
     kv_cache_tokens: Number | None = None
     """Tokens that the KV cache will hold; absent when the memory for it is not known."""
     spec_hash: Word | None = None
-    """Which spec this was computed for; edits that roll no pods leave it as it is."""
+    """Hash of the fields that make the pods, of the spec that this was computed for; edits of others keep it."""
     summary: Annotated[str, Cut(LONGEST_SUMMARY)] | None = None
-    """What was read of the model's files, as JSON; absent for models that the operator knows."""
+    """What was read of the model's files, or why nothing could be, as JSON; absent for models of the catalogue."""
 
 
 LONGEST_FIX = 4096             # characters of a value: it must be whole to be applied
@@ -195,7 +195,8 @@ class Status(StatusGroup):
     conditions: Annotated[list[Condition], Cut(16)] = Field(default=[], json_schema_extra={
         "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]})
     """Ready: a model answers. Reconciling: work goes on. Stalled: only an edit of the spec can help. Degraded: it
-    serves, but not all that was asked for. Fits: by computation it can work."""
+    serves, but not all that was asked for. Fits: it was computed that it can work (True) or cannot (False); Unknown:
+    too little is known, and it is started."""
     startup: Startup | None = None
     """How far the slowest starting pod is."""
     sizing: SizingStatus | None = None

@@ -6,15 +6,17 @@ Pure; one of the parsers of facts. A model that cannot be read is not known, whi
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from deepseekserve import names
 from deepseekserve.facts.checkpoints import DamagedSummary, parse_summary
 from deepseekserve.facts.moments import seconds_since
-from deepseekserve.reader.summary import Outcome, Summary, message
+from deepseekserve.reader.summary import Outcome, Summary, message, sentence
 
 PATIENCE_S = 10.0              # with a pod that does not run
 LONGEST_S = 60.0               # with one that runs, or whose image is on its way
+_NO_POD = "the Job that reads the model has no pod: a quota or a policy may forbid it"
 _ON_ITS_WAY = frozenset({"ContainerCreating", "PodInitializing", ""})
 
 
@@ -28,6 +30,11 @@ class Reading:
     waiting: bool = False
 
     @property
+    def has_config(self) -> bool:
+        """The model's config is known."""
+        return self.summary is not None and self.summary.config is not None
+
+    @property
     def text(self) -> str:
         """What is kept of it: the message, or why there is none in the form of one."""
         if self.message or self == UNREAD:
@@ -35,9 +42,10 @@ class Reading:
         return message(Summary(Outcome.UNREACHABLE, message=self.why)).decode()
 
 
-UNREAD = Reading(why="nothing reads the model: the operator does not know its own image")
+UNREAD = Reading(why="models are not read: the operator's own image is not set (DSS_IMAGE)")
 
 
+@lru_cache(maxsize=1024)
 def kept_reading(text: str) -> Reading | None:
     """What was kept of a Reading; None where nothing was, or by a release that says it otherwise."""
     try:
@@ -56,9 +64,10 @@ def parse_reading(pods: Iterable[Mapping[str, Any]], began: str, now: datetime) 
         return _ended(ended)
     if status.get("phase") == "Failed":
         return Reading(why=f"the pod that reads the model has failed: {status.get('reason') or 'nobody says why'}")
-    on_its_way, why = _standing(status, state) if newest else (False, "the Job that reads the model has no pod")
-    is_over = (seconds_since(began, now) or 0.0) > (LONGEST_S if on_its_way else PATIENCE_S)
-    return Reading(why=why, waiting=not is_over)
+    on_its_way, why = _standing(status, state) if newest else (False, _NO_POD)
+    longest_s = LONGEST_S if on_its_way else PATIENCE_S
+    is_over = (seconds_since(began, now) or 0.0) > longest_s
+    return Reading(why=f"{why}; that was so for {longest_s:.0f} s" if is_over else why, waiting=not is_over)
 
 
 def _ended(terminated: Mapping[str, Any]) -> Reading:
@@ -77,7 +86,7 @@ def _standing(status: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[bool
     unscheduled = next((c for c in status.get("conditions") or ()
                         if c.get("type") == "PodScheduled" and c.get("status") == "False"), None)
     if unscheduled:
-        return False, f"the pod that reads the model has no node: {unscheduled.get('message') or 'nobody says why'}"
+        return False, sentence(f"the pod that reads the model has no node: {unscheduled.get('message') or ''}")
     reason = str((state.get("waiting") or {}).get("reason") or "")
     if reason in _ON_ITS_WAY:
         return True, "the pod that reads the model is starting"

@@ -44,9 +44,10 @@ class Judge:
         if last and last[0] == by:
             return last[1]
         verdict = fits.judge(serve, fits.known_of(serve, reading), stored.arguments if stored else None)
-        has_read = reading and reading.summary and reading.summary.config is not None
-        found = Judged(verdict.case.serve, replace(
-            fits.fit_of(verdict), spec_hash=spec_hash(serve), read=reading.message if reading and has_read else ""))
+        fit = fits.fit_of(verdict)
+        # A refusal must outlive its Job, be it that nothing could be read.
+        read = reading.text if reading and (fit.refused or reading.has_config) else ""
+        found = Judged(verdict.case.serve, replace(fit, spec_hash=spec_hash(serve), read=read))
         self._last[key] = (by, found)
         return found
 

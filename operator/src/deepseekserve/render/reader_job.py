@@ -29,7 +29,7 @@ def reader_job(serve: DeepSeekServe, settings: Settings, name: str) -> dict[str,
     owner, template = serve.metadata, serve.spec.pod_template
     labels = {names.LABEL_READS: owner.name}
     overlay = {
-        "metadata": template.get("metadata", {}),
+        "metadata": {"annotations": template.get("metadata", {}).get("annotations", {})},
         "spec": {field: value for field, value in template.get("spec", {}).items() if field in _OVERLAY},
     }
     return {

@@ -29,7 +29,8 @@ def decide(
 ) -> Status:
     """The status that says what `facts` and `finding` mean for what is asked for, and what keeps us from it."""
     failure, halted = failing(subject, previous, facts, finding)
-    starting = None if subject.suspended or halted else startup(subject, previous, facts)
+    idle = subject.suspended or halted or (facts.is_refused and not facts.current)
+    starting = None if idle else startup(subject, previous, facts)
     return Status(
         observed_generation=subject.generation,
         phase=_phase(subject, facts, failure, starting),

@@ -104,7 +104,7 @@ def _reconciling(case: Case) -> Verdict:
         return Verdict("Reconciling", True, "ApplyFailed", f"Tried again after {case.obstacle}")
     if case.failure:
         return Verdict("Reconciling", True, "Retrying", f"Tried again after {case.failure.reason.value}.")
-    if case.settled:
+    if case.settled and not case.facts.is_pending:
         return Verdict("Reconciling", False, "Settled", "The pods are those that the spec asks for.")
     return _under_way(case)
 
@@ -139,7 +139,7 @@ def _degraded(case: Case) -> Verdict:
 def _fits(case: Case) -> Verdict:
     fit = case.facts.fit
     if fit is None:
-        return Verdict("Fits", None, Reason.INVALID_SPEC.value, "A spec that cannot be used cannot be computed.")
+        return Verdict("Fits", None, Reason.INVALID_SPEC.value, "The spec cannot be used: nothing was computed.")
     if fit.finding:
         return Verdict("Fits", False, fit.finding.reason.value, fit.message)
     known = fit.status == FITS

@@ -28,12 +28,12 @@ def notes(previous: Status, status: Status) -> tuple[Note, ...]:
 
 def _admitted(previous: Status, status: Status) -> Note | None:
     """What cannot work by computation and is started all the same."""
-    unfit, was_unfit = (next((c for c in s.conditions if c.type == "Fits" and c.status == "False"), None)
+    unfit, was_unfit = (next((c.message for c in s.conditions if c.type == "Fits" and c.status == "False"), "")
                         for s in (status, previous))
-    was_admitted = was_unfit and not (previous.failure and previous.failure.pod is None)
-    if unfit is None or was_admitted or status.failure:
+    was_refused = previous.failure is not None and previous.failure.pod is None
+    if not unfit or status.failure or (unfit == was_unfit and not was_refused):
         return None
-    return Note("Warning", "AdmittedWithWarning", "Judge", unfit.message)
+    return Note("Warning", "AdmittedWithWarning", "Judge", f"Started although it cannot work by computation: {unfit}")
 
 
 def _rollout(previous: Status, status: Status) -> Note | None:
