@@ -84,4 +84,5 @@ def test_what_is_kept_says_as_much_as_what_was_found() -> None:
     assert kept
     assert kept.summary
     assert (kept.summary.config, kept.summary.message) == (None, nothing.why)
+    assert (found.has_config, kept.has_config, nothing.has_config) == (True, False, False)
     assert kept_reading("") is None

@@ -853,9 +853,13 @@ def test_what_was_read_is_shown_beside_the_terms_or_alone() -> None:
 def test_what_is_started_though_it_cannot_work_is_noted_once() -> None:
     warned = fitted(Fit("False", "AWQ is asked for", REFUSAL))
     assert reasons(NEW, warned)[0] == "AdmittedWithWarning"
-    assert "AdmittedWithWarning" not in reasons(warned, fitted(Fit("False", "AWQ", REFUSAL), previous=warned))
+    again = fitted(Fit("False", "AWQ is asked for", REFUSAL), previous=warned)
+    assert "AdmittedWithWarning" not in reasons(warned, again)
+    assert "AdmittedWithWarning" in reasons(warned, fitted(Fit("False", "GPTQ is asked for", REFUSAL), previous=warned))
     refused = fitted(Fit("False", "AWQ is asked for", REFUSAL, enforced=True))
     assert "AdmittedWithWarning" not in reasons(NEW, refused)
+    insisted = fitted(Fit("False", "AWQ is asked for", REFUSAL), previous=refused)
+    assert "AdmittedWithWarning" in reasons(refused, insisted)
 
 
 READING = Fit("Unknown", "the model's files are being read", pending=True)

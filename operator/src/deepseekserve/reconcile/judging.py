@@ -46,8 +46,8 @@ class Judge:
         verdict = fits.judge(serve, fits.known_of(serve, reading), stored.arguments if stored else None)
         fit = fits.fit_of(verdict)
         # A refusal must outlive its Job, be it that nothing could be read.
-        read = reading.text if reading and (fit.refused or reading.has_config) else ""
-        found = Judged(verdict.case.serve, replace(fit, spec_hash=spec_hash(serve), read=read))
+        kept = reading.text if reading and (fit.refused or reading.has_config) else ""
+        found = Judged(verdict.case.serve, replace(fit, spec_hash=spec_hash(serve), read=kept))
         self._last[key] = (by, found)
         return found
 
