@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from deepseekserve import hub
+from deepseekserve.facts import parse_summary
 from deepseekserve.hub import asking, bounds
+from deepseekserve.hub.__main__ import main
 from deepseekserve.reader.summary import Outcome, Summary, Weights
 from tests.unit.hub.server import SHA, Repository, Server, running
 from tests.unit.reader.files import INDEX, framed, safetensors
@@ -307,6 +309,25 @@ def test_a_bug_is_raised_where_the_answer_is_awaited() -> None:
 
     with pytest.raises(ZeroDivisionError):
         hub.read("http://hub.invalid", "a/b", token=Broken())  # type: ignore[arg-type]
+
+
+def test_the_command_leaves_what_it_has_read_with_the_engines_way_and_token(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    server.repositories["a/b"] = Repository(model(model__safetensors=SMALL))
+    monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HUGGING_FACE_HUB_TOKEN", "hf_older")
+    log = tmp_path / "termination-log"
+    log.touch()
+    assert main(["a/b", "--write", str(log)]) == 0
+    found = parse_summary(log.read_text())
+    assert (found.outcome, found.key) == (Outcome.READ, SHA)
+    assert "hf_older" in str(server.tokens)
+    assert main(["a/b", "--revision", "nowhere"]) == 0
+    assert parse_summary(capsys.readouterr().out).outcome is Outcome.NO_SUCH_REVISION
+    assert main(["a/b", "--write", str(tmp_path / "nowhere" / "log")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_nothing_is_written_and_no_token_is_taken_from_the_home_directory(server: Server, tmp_path: Path) -> None:

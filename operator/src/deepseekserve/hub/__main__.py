@@ -11,8 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from deepseekserve import hub
-from deepseekserve.agent import termination
-from deepseekserve.reader import summary
+from deepseekserve.reader.saying import say
 
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 ENDPOINT = "https://huggingface.co"
@@ -27,13 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", metavar="FILE", help="where to write it; default: standard output")
     chosen = parser.parse_args(arguments)
     token = next(filter(None, map(os.environ.get, TOKENS)), None)
-    said = summary.message(hub.read(os.environ.get("HF_ENDPOINT") or ENDPOINT, chosen.name, chosen.revision, token))
-    if chosen.write is None:
-        sys.stdout.write(said.decode() + "\n")
-    elif not termination.write(chosen.write, said):
-        sys.stderr.write(f"{chosen.write} cannot be written\n")
-        return 1
-    return 0
+    found = hub.read(os.environ.get("HF_ENDPOINT") or ENDPOINT, chosen.name, chosen.revision, token)
+    return say(found, chosen.write)
 
 
 if __name__ == "__main__":

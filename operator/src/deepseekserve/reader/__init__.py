@@ -5,6 +5,7 @@
     checkpoint  files -> Summary, one way for folders and for the hub
     fields      config.json -> the fields that sizing and fits read
     summary     Summary -> message, and back
+    saying      a Summary, written where its reader looks for it
 
 `python -m deepseekserve.reader FOLDER --write FILE` runs in a pod of its own beside the weights, which it never reads;
 standard library only, so that it starts at once. `hub` uses the same, with the hub's files.

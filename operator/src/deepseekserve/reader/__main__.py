@@ -9,8 +9,8 @@ import resource
 import sys
 from collections.abc import Sequence
 
-from deepseekserve.agent import termination
-from deepseekserve.reader import folder, summary
+from deepseekserve.reader import folder
+from deepseekserve.reader.saying import say
 
 MEMORY_BYTES = 384 << 20               # of addresses: what takes more is an answer instead of an end by the kernel
 
@@ -24,13 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (min(MEMORY_BYTES, most) if most >= 0 else MEMORY_BYTES, most))
-    said = summary.message(folder.read(chosen.folder))
-    if chosen.write is None:
-        sys.stdout.write(said.decode() + "\n")
-    elif not termination.write(chosen.write, said):
-        sys.stderr.write(f"{chosen.write} cannot be written\n")
-        return 1
-    return 0
+    return say(folder.read(chosen.folder), chosen.write)
 
 
 if __name__ == "__main__":
