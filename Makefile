@@ -28,7 +28,7 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
 	@$(MAKE) -j2 --output-sync=target coverage logs
-	@$(MAKE) -j5 --output-sync=target operator light agent resource chart
+	@$(MAKE) -j4 --output-sync=target operator light agent resource chart
 	@$(MAKE) engines
 
 ##@ The inner loop (below a minute)
