@@ -27,9 +27,12 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
-	@$(MAKE) -j2 --output-sync=target coverage logs
-	@$(MAKE) -j4 --output-sync=target operator light agent resource chart
+	@$(MAKE) -j2 light early
 	@$(MAKE) engines
+
+early: venv tools                       # all that needs no engine, and no cluster with nodes
+	@$(MAKE) -j2 --output-sync=target coverage logs
+	@$(MAKE) -j3 --output-sync=target operator agent resource chart
 
 ##@ The inner loop (below a minute)
 .PHONY: check lint types contracts unit logs
@@ -58,7 +61,7 @@ LIGHT := tests/e2e/test_replays.py tests/e2e/test_kubernetes.py
 # They wait until no other run uses the operator, so they come last.
 ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py
 E2E := $(PYTEST) --durations=15 --timeout=1500
-.PHONY: coverage agent integration operator $(OPERATOR) resource chart e2e engines light
+.PHONY: coverage agent integration operator $(OPERATOR) resource chart early e2e engines light
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
 	@$(RUN)/coverage run -m pytest -q tests/unit
 	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered
