@@ -493,9 +493,7 @@ def test_longrope_is_left_out_unless_a_longer_context_is_asked_for() -> None:
 
 @pytest.mark.parametrize(("more", "image", "context", "expected"), [
     ({"model_max_length": 8192}, None, 8192, "True"), ({"model_max_length": 8192}, None, 8193, "False"),
-    ({"model_max_length": 1e30}, None, 4097, "True"), ({"tokenizer_model_max_length": 2048}, None, 2049, "False"),
-    ({"tokenizer_model_max_length": 10**30}, None, 4096, "True"),
-    ({"tokenizer_model_max_length": "x"}, None, 4096, "True"),
+    ({"model_max_length": 1e30}, None, 4097, "True"), ({"model_max_length": "x"}, None, 4097, "False"),
     ({"rope_scaling": YARN}, None, 16384, "False"), ({"rope_scaling": YARN}, "vllm/vllm-openai:v0.8.5", 16384, "True"),
     ({"rope_scaling": YARN}, "vllm/vllm-openai:v0.8.5", 16385, "False"),
 ])

@@ -182,12 +182,12 @@ def test_older_checkpoints_say_in_a_file_of_its_own_how_they_are_quantized(
     assert found["model"]["quantization"] == method
 
 
-def test_what_the_tokenizer_allows_limits_the_context(
+def test_what_the_tokenizer_allows_limits_no_context_as_in_the_engine(
     file: Any, folder: Any, capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = folder(config=llama(), tokenizer_config={"model_max_length": 2048})
     found = one(capsys, "-f", file(resource("pvc://models/own")), "--model-config", path)
-    assert found["model"]["contextTokens"] == 2048
+    assert found["model"]["contextTokens"] == 4096
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "\ud800"])

@@ -5,7 +5,7 @@ Pure; the two ends of fits on the operator's side.
 
 from dataclasses import replace
 
-from deepseekserve import catalog, sizing
+from deepseekserve import catalog
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import Amounts, Finding, Fit, Reading
 from deepseekserve.fits.asked import product
@@ -31,8 +31,7 @@ def _read(reading: Reading | None) -> Known:
     found = reading.summary
     if found.config is None:
         return Known(unread=found.message)
-    config = {**found.config, sizing.TOKENIZER_LIMIT: found.max_length}
-    return Known(config, weights_bytes=found.weights.bytes if found.weights else None)
+    return Known(found.config, weights_bytes=found.weights.bytes if found.weights else None)
 
 
 def fit_of(verdict: Verdict) -> Fit:

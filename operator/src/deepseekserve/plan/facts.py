@@ -5,7 +5,7 @@ A folder that is named goes before the catalogue; a GPU that is named before the
 
 from dataclasses import replace
 
-from deepseekserve import catalog, fits, sizing
+from deepseekserve import catalog, fits
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.fits import Known
 from deepseekserve.plan.options import MOST_BYTES, Options
@@ -34,8 +34,7 @@ def _model(source: str, options: Options) -> Known:
         found = folder.read(options.model_config)
         if found.config is None or found.outcome not in _ENOUGH:
             raise BadInputError(f"{options.model_config}: {found.message}")
-        config = {**found.config, sizing.TOKENIZER_LIMIT: found.max_length}
-        return Known(config, options.model_config, size or (found.weights.bytes if found.weights else None))
+        return Known(found.config, options.model_config, size or (found.weights.bytes if found.weights else None))
     if model := catalog.find_model(source):
         origin = f"the catalogue: {model.id}, {model.confidence}"
         return Known(model.config, origin, size or model.weights_bytes)

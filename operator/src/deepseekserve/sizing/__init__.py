@@ -12,7 +12,6 @@ Pure, and integers throughout. docs/sizing.md has the formulas, and what real lo
 
 from deepseekserve.sizing.cache import capacity, largest_context, request_bytes, token_bytes
 from deepseekserve.sizing.formats import Format, method_of, read_format
-from deepseekserve.sizing.lengths import TOKENIZER_LIMIT
 from deepseekserve.sizing.reading import read_shape
 from deepseekserve.sizing.setup import BLOCK_TOKENS, CPU_BLOCK_TOKENS, Setup
 from deepseekserve.sizing.shape import DamagedConfigError, NotSizedError, Shape
@@ -20,7 +19,7 @@ from deepseekserve.sizing.sizes import MARGIN_PERCENT, Plan, Room, Sizing, size,
 from deepseekserve.sizing.weights import checkpoint_bytes, indivisible, weights_bytes
 
 __all__ = [
-    "BLOCK_TOKENS", "CPU_BLOCK_TOKENS", "MARGIN_PERCENT", "TOKENIZER_LIMIT", "DamagedConfigError", "Format",
+    "BLOCK_TOKENS", "CPU_BLOCK_TOKENS", "MARGIN_PERCENT", "DamagedConfigError", "Format",
     "NotSizedError", "Plan", "Room", "Setup", "Shape", "Sizing", "capacity", "checkpoint_bytes",
     "indivisible", "largest_context", "method_of", "read_format", "read_shape", "request_bytes",
     "size", "smallest_tensor", "token_bytes", "weights_bytes",

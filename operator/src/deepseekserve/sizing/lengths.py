@@ -5,7 +5,6 @@ Pure; after vllm/config/model.py, _get_and_verify_max_len. Used by `reading`.
 
 from deepseekserve.sizing.fields import MOST, Fields
 
-TOKENIZER_LIMIT = "tokenizer_model_max_length"     # model_max_length of tokenizer_config.json, beside config.json's own
 # Position scalings that leave max_position_embeddings as it is (vllm/config/model.py, _get_and_verify_max_len).
 _NOT_SCALED = {"su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "default", "mrope"}
 
@@ -29,8 +28,7 @@ def older(fields: Fields) -> int:
 
 
 def derived(fields: Fields, positions: int) -> int:
-    """As _get_and_verify_max_len derives it: what the tokenizer allows is stretched too."""
-    positions = min(positions, fields.limit(TOKENIZER_LIMIT) or positions)
+    """As _get_and_verify_max_len derives it; what tokenizer_config.json allows counts for pooling models alone."""
     is_stretched = "gemma3" in str(fields.raw.get("model_type"))       # in its max_position_embeddings already
     return positions if is_stretched else stretched(fields, positions)
 
