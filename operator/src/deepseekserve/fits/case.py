@@ -4,7 +4,7 @@ Pure. `edited` applies fixes to a resource, and `mended` to a case, which is how
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -41,6 +41,7 @@ class Case:
     context: int = 0
     problem: str = ""
     unclear: str = ""                  # why the memory of the device is not known, though its name may be
+    decided: "Decision | None" = None  # how each Auto became the number that stands in `serve`
 
     @property
     def on_gpu(self) -> bool:
@@ -73,6 +74,18 @@ class Case:
         """The sum; against no memory at all where the GPU is not known."""
         cache = engine.kv_cache_bytes(self.serve)
         return sizing.size(self.plan, self.room or sizing.Room(0, cache=cache), self.context) if self.plan else None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A resource as its user wrote it, and what makes a number of each Auto in it: an edit may lead to another one."""
+
+    asked: DeepSeekServe
+    decide: Callable[[DeepSeekServe, Known], DeepSeekServe]
+
+    def case(self, serve: DeepSeekServe, known: Known) -> Case:
+        """The case of an edited resource."""
+        return replace(case_of(self.decide(serve, known), known), decided=replace(self, asked=serve))
 
 
 def case_of(serve: DeepSeekServe, known: Known) -> Case:
@@ -108,16 +121,16 @@ def edited(serve: DeepSeekServe, fixes: Iterable[Fix]) -> DeepSeekServe:
 
 def mended(case: Case, fixes: Iterable[Fix]) -> Case | None:
     """The case with these fixes applied, and what is known of the model and the GPU that they name; None: refused."""
-    known, chosen = case.known, list(fixes)
+    known, chosen, decision = case.known, list(fixes), case.decided
     try:
-        serve = edited(case.serve, chosen)
+        serve = edited(decision.asked if decision else case.serve, chosen)
         for fix in chosen:
             if fix.field == MODEL_SOURCE and (copy := catalog.find_model(fix.value)):
                 known = replace(known, config=copy.config, weights_bytes=copy.weights_bytes)
             if fix.field == NODE_SELECTOR:
                 name = asked.product(serve) or ""
                 known = replace(known, gpu=catalog.find_gpu(name), gpu_name=name)
-        return case_of(serve, known)
+        return decision.case(serve, known) if decision else case_of(serve, known)
     except InvalidSpec:
         return None
 

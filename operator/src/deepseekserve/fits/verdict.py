@@ -11,7 +11,7 @@ from deepseekserve import sizing
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import Finding, Fix
 from deepseekserve.fits import autos, checks, extras, formats, hardware, memory, remedies
-from deepseekserve.fits.case import Case, Known, case_of
+from deepseekserve.fits.case import Case, Decision, Known, case_of
 from deepseekserve.fits.remedies import Remedy
 
 FITS, REFUSED, UNKNOWN = "True", "False", "Unknown"
@@ -48,8 +48,10 @@ def judge(serve: DeepSeekServe, known: Known, arguments: Sequence[str] | None = 
 
     Each Auto is what the arguments of its engine say, or, where none has been started, what the sum decides.
     """
-    asked = autos.decided(serve, known) if arguments is None else autos.as_started(serve, arguments)
-    case = case_of(asked, known)
+    if arguments is None:
+        case = Decision(serve, autos.decided).case(serve, known)
+    else:
+        case = case_of(autos.as_started(serve, arguments), known)
     missing, warnings = tuple(checks.missing(case)), (*autos.told(serve, case), *_warnings(case))
     if refused := checks.refusals(case):
         found_remedies = remedies.remedies(case)
