@@ -18,7 +18,10 @@ Pure. A refusal carries the number that failed and fixes in the form that failur
 
 from deepseekserve.fits.asked import product
 from deepseekserve.fits.case import Case, Known, case_of, edited
-from deepseekserve.fits.outcome import fit_of, known_of
+from deepseekserve.fits.outcome import catalogued, fit_of, known_of, summarised
 from deepseekserve.fits.verdict import Verdict, judge
 
-__all__ = ["Case", "Known", "Verdict", "case_of", "edited", "fit_of", "judge", "known_of", "product"]
+__all__ = [
+    "Case", "Known", "Verdict", "case_of", "catalogued", "edited", "fit_of", "judge", "known_of", "product",
+    "summarised",
+]

@@ -117,16 +117,14 @@ def _not_the_checkpoints(case: Case) -> Finding | None:
     method, checkpoint = catalog.METHODS.get(flag or ""), catalog.METHODS.get(made or "")
     if case.known.config is None or (method is None and asked_for != PLAIN):
         return None
-    if method is None:
-        return None if made is None else Finding(
-            Reason.QUANTIZATION_MISMATCH, f"the checkpoint is quantized by {made}, and plain weights are asked for",
-            fixes=(Fix(_QUANTIZATION, "Auto", "the engine takes what the checkpoint says"),))
     if made is not None:
-        is_same = checkpoint is not None and checkpoint.config == method.config
+        is_same = method is not None and checkpoint is not None and checkpoint.config == method.config
+        what = f"{asked_for} is" if method else "plain weights are"
         return None if is_same else Finding(
-            Reason.QUANTIZATION_MISMATCH, f"the checkpoint is quantized by {made}, and {asked_for} is asked for",
+            Reason.QUANTIZATION_MISMATCH, f"the checkpoint is quantized by {made}, and {what} asked for",
             fixes=(Fix(_QUANTIZATION, "Auto", "the engine takes what the checkpoint says"),))
-    if method.online or (asked.is_older(case.serve) and not method.files):       # FP8 was made of plain ones too
+    # Older engines made FP8 of plain ones too.
+    if method is None or method.online or (asked.is_older(case.serve) and not method.files):
         return None
     reason = Reason.QUANTIZATION_MISSING_CONFIG if method.files else Reason.QUANTIZATION_UNSUPPORTED
     return Finding(reason, f"{asked_for} is asked for, and the checkpoint is not quantized", fixes=(

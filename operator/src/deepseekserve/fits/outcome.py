@@ -11,6 +11,7 @@ from deepseekserve.facts import Amounts, Finding, Fit, Reading
 from deepseekserve.fits.asked import product
 from deepseekserve.fits.case import Case, Known
 from deepseekserve.fits.verdict import Verdict
+from deepseekserve.reader.summary import Summary
 
 _MOST_WAYS = 3
 
@@ -20,18 +21,26 @@ def known_of(serve: DeepSeekServe, reading: Reading | None = None) -> Known:
     name = product(serve) or ""
     gpu, model = catalog.find_gpu(name), catalog.find_model(serve.spec.model.source)
     if model:
-        origin = f"the catalogue: {model.id}, {model.confidence}"
-        return Known(model.config, origin, model.weights_bytes, gpu=gpu, gpu_name=name)
+        return replace(catalogued(model), gpu=gpu, gpu_name=name)
     return replace(_read(reading), origin=serve.spec.model.source, gpu=gpu, gpu_name=name)
+
+
+def catalogued(model: catalog.CatalogModel) -> Known:
+    """What the catalogue knows of one of its models."""
+    return Known(model.config, f"the catalogue: {model.id}, {model.confidence}", model.weights_bytes)
+
+
+def summarised(found: Summary) -> Known:
+    """What the reader has found out about a model."""
+    if found.config is None:
+        return Known(unread=found.message)
+    return Known(found.config, weights_bytes=found.weights.bytes if found.weights else None)
 
 
 def _read(reading: Reading | None) -> Known:
     if reading is None or reading.summary is None:
         return Known(unread=reading.why if reading else "")
-    found = reading.summary
-    if found.config is None:
-        return Known(unread=found.message)
-    return Known(found.config, weights_bytes=found.weights.bytes if found.weights else None)
+    return summarised(reading.summary)
 
 
 def fit_of(verdict: Verdict) -> Fit:

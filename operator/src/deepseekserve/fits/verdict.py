@@ -9,12 +9,11 @@ from functools import cached_property
 
 from deepseekserve import sizing
 from deepseekserve.api import DeepSeekServe
-from deepseekserve.facts import Finding, Fix
+from deepseekserve.facts import FITS, REFUSED, UNKNOWN, Finding, Fix
 from deepseekserve.fits import autos, checks, extras, formats, hardware, memory, remedies
 from deepseekserve.fits.case import Case, Decision, Known, case_of
 from deepseekserve.fits.remedies import Remedy
 
-FITS, REFUSED, UNKNOWN = "True", "False", "Unknown"
 _SAME_PERCENT = 2                      # headers of files, and what a format leaves out
 
 

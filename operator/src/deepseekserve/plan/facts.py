@@ -34,11 +34,11 @@ def _model(source: str, options: Options) -> Known:
         found = folder.read(options.model_config)
         if found.config is None or found.outcome not in _ENOUGH:
             raise BadInputError(f"{options.model_config}: {found.message}")
-        return Known(found.config, options.model_config, size or (found.weights.bytes if found.weights else None))
-    if model := catalog.find_model(source):
-        origin = f"the catalogue: {model.id}, {model.confidence}"
-        return Known(model.config, origin, size or model.weights_bytes)
-    return Known(weights_bytes=size)
+        known = replace(fits.summarised(found), origin=options.model_config)
+    else:
+        model = catalog.find_model(source)
+        known = fits.catalogued(model) if model else Known()
+    return replace(known, weights_bytes=size or known.weights_bytes)
 
 
 def _gpu(name: str) -> catalog.Gpu | None:

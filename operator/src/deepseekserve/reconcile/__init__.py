@@ -55,7 +55,7 @@ class Reconciler:
             if reading and reading.waiting:
                 return await self._tell_reading(serve, raw, previous, reading)
             judged = self.judge.judged(serve, reading, stored)
-            current = self.revisions.current(serve, judged.serve, reading.text if reading else "")
+            current = self.revisions.current(serve, stored, judged.serve, reading.text if reading else "")
         except InvalidSpec as error:
             return await self._tell_refused(raw, previous, finding_of(raw, error))
         fit = judged.fit(is_new=not current.created)

@@ -63,13 +63,13 @@ class Reader:
         """What is read of the model; None where the catalogue knows it."""
         if catalog.find_model(serve.spec.model.source):
             return None
+        if stored:                                  # without an image said alike of all: one may be made again any time
+            return kept_reading(stored.read) or (UNKEPT if self.settings.image else UNREAD)
         mark = spec_hash(serve)
-        if known := kept_reading(stored.read) if stored else _told(raw, mark):
-            return known
-        if not self.settings.image:                 # said alike of all revisions: one may be made again any time
+        if told := _told(raw, mark):
+            return told
+        if not self.settings.image:
             return UNREAD
-        if stored:
-            return UNKEPT
         return await self._new(serve, raw, names.reader_job(serve.metadata, mark), now)
 
     async def _new(self, serve: DeepSeekServe, raw: Object, name: str, now: datetime) -> Reading:

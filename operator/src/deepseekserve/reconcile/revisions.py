@@ -30,14 +30,15 @@ class Revisions:
         """The stored revision that the spec means."""
         return revision.choose(serve, self._stored(serve))
 
-    def current(self, serve: DeepSeekServe, decided: DeepSeekServe, read: str) -> Revision:
-        """The stored revision that the spec means, or a new one, not stored yet; raises InvalidSpec.
+    def current(self, serve: DeepSeekServe, found: Revision | None, decided: DeepSeekServe, read: str) -> Revision:
+        """The stored revision that was found, or a new one, not stored yet; raises InvalidSpec.
 
         A new one is rendered with the numbers that were decided for what the spec leaves to us, and keeps what was read
         of its model.
         """
+        if found and found.took:                    # there is nothing that it could learn of the others
+            return found
         stored = self._stored(serve)
-        found = revision.choose(serve, stored)
         if found is None:
             config_map = names.agent_config_map(serve.metadata.name, self.bundle.hash)
             made = revision.make(serve, render.workloads(decided, self.settings, config_map), stored)
