@@ -13,7 +13,7 @@ from deepseekserve.reader.summary import Outcome, Summary
 from tests.unit.sizing.models import llama
 
 BEGAN = "2026-11-24T12:00:00Z"
-SAID = summary.message(Summary(Outcome.READ, config=llama(), max_length=99)).decode()
+SAID = summary.message(Summary(Outcome.READ, config=llama())).decode()
 
 
 def at(seconds: float) -> datetime:

@@ -30,7 +30,7 @@ def test_the_catalogue_is_asked_for_the_model_by_its_name_and_for_the_gpu_of_the
 
 def test_what_was_read_of_a_model_stands_in_for_the_catalogue() -> None:
     mine, weights = serve("pvc://models/mine"), Weights("safetensors", 1, 1234, {})
-    found = fits.known_of(mine, Reading(Summary(Outcome.READ, config=llama(), max_length=99, weights=weights)))
+    found = fits.known_of(mine, Reading(Summary(Outcome.READ, config=llama(), weights=weights)))
     assert (found.config, found.weights_bytes) == (llama(), 1234)
     assert found.origin == "pvc://models/mine"
     bare = fits.known_of(mine, Reading(Summary(Outcome.READ, config=llama())))

@@ -318,7 +318,8 @@ def test_within_the_measured_error_it_is_admitted_with_a_warning() -> None:
 
 def test_without_a_gpu_the_sum_is_told_and_nothing_is_decided() -> None:
     found = judged(DISTILL + "Llama-8B", engine={"kvCacheMemory": "8Gi", "maxModelLen": 8192})
-    assert (found.fits, found.message) == ("Unknown", "the GPU is not known")
+    assert (found.fits, found.message) == (
+        "Unknown", "the GPU is not known: spec.scheduling.nodeSelector has no nvidia.com/gpu.product")
     ((field, value),) = offers(found)
     assert (field, "NVIDIA-RTX-5000-Ada-Generation" in value) == ("scheduling.nodeSelector", True)
     assert found.case.sizing

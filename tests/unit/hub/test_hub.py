@@ -51,11 +51,11 @@ def test_a_model_is_read_by_its_headers_and_small_files(server: Server) -> None:
     large = SMALL + bytes(300_000)     # after what its header says: only the header is looked at
     server.repositories["a/b"] = Repository(model(
         model__safetensors=large, generation_config__json=b'{"temperature": 0.6}', chat_template__jinja=b"{{ x }}",
-        tokenizer_config__json=b'{"model_max_length": 4096}'))
+        tokenizer_config__json=b'{}'))
     found = read(server)
     assert (found.outcome, found.message, found.key) == (Outcome.READ, "", SHA)
     assert found.weights == Weights("safetensors", 1, len(large), {"BF16": 64, "F32": 8})
-    assert (found.generation, found.max_length, found.has_chat_template) == ({"temperature": 0.6}, 4096, True)
+    assert (found.generation, found.has_chat_template) == ({"temperature": 0.6}, True)
     assert found.config is not None
     assert found.config["hidden_size"] == 512
     base = f"/a/b/resolve/{SHA}/"

@@ -24,7 +24,7 @@ TABLE: list[tuple[str, str, str | None, dict[str, Any], int, str]] = [
      "has compute capability 7.0, and vLLM 0.32.0 needs 7.5"),
     ("a long context on an A10G", LLAMA, "A10G", {"engine": {"maxModelLen": 131072}}, 1, "at most 23,504 tokens fit"),
     ("the context that fits", LLAMA, "A10G", {"engine": {"maxModelLen": 23504}}, 0, "at 23504 tokens"),
-    ("R1 on eight H200", R1, "H200", EIGHT, 0, "the KV cache holds"),
+    ("R1 on eight H200", R1, "H200", EIGHT, 0, "GiB on each of 8 devices, has"),
     ("R1 on eight A100 of 40 GB", R1, "A100-40GB", EIGHT, 1, "no context fits"),
     ("heads that do not divide", DISTILL + "Qwen-32B", "H100", {"resources": {"gpu": {"count": 3}}}, 1,
      "40 attention heads and 8 KV heads cannot be divided by 3"),

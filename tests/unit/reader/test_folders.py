@@ -37,11 +37,11 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_a_folder_is_read_without_its_weights(tmp_path: Path) -> None:
     found = read(model(
         tmp_path, model__safetensors=SMALL, generation_config__json={"temperature": 0.6, "top_p": 0.95, "eos": [1]},
-        tokenizer_config__json={"model_max_length": 16384, "chat_template": "{{ messages }}"}))
+        tokenizer_config__json={"chat_template": "{{ messages }}"}))
     assert (found.outcome, found.message, found.notes) == (Outcome.READ, "", ())
     assert found.weights == Weights("safetensors", 1, len(SMALL), {"BF16": 66, "F32": 8})
     assert found.generation == {"temperature": 0.6, "top_p": 0.95}
-    assert (found.max_length, found.has_chat_template, found.has_params) == (16384, True, False)
+    assert (found.has_chat_template, found.has_params) == (True, False)
     assert found.config is not None
     assert sizing.read_shape(found.config) == sizing.read_shape(llama())
 
@@ -213,8 +213,8 @@ def test_a_damaged_index_is_damage(tmp_path: Path) -> None:
 
 
 def test_damage_that_sizing_does_well_without_is_a_note(tmp_path: Path) -> None:
-    found = read(model(tmp_path, generation_config__json=b"{", tokenizer_config__json={"model_max_length": 10**30}))
-    assert (found.outcome, found.max_length) == (Outcome.READ, None)
+    found = read(model(tmp_path, generation_config__json=b"{", tokenizer_config__json={"chat_template": None}))
+    assert (found.outcome, found.has_chat_template) == (Outcome.READ, False)
     assert [note.partition(":")[0] for note in found.notes] == ["generation_config.json is damaged"]
 
 

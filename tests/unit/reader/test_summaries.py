@@ -105,7 +105,7 @@ def test_every_model_of_the_catalogue_arrives_whole(model: catalog.CatalogModel)
     weights = Weights("safetensors", 163, 688586727753, {"F8_E4M3": 680571043840, "BF16": 3918786560, "F32": 41555600})
     sent = Summary(
         Outcome.READ, key="0" * 40, config=fields.keep(model.config), generation={"temperature": 0.6},
-        max_length=131072, has_chat_template=True, has_params=True, weights=weights,
+        has_chat_template=True, has_params=True, weights=weights,
         notes=("tokenizer_config.json is damaged",))
     data = summary.message(sent)
     assert len(data) < LIMIT
@@ -185,10 +185,10 @@ def test_a_config_within_a_config_without_an_end_is_a_typed_error() -> None:
 
 def test_values_of_the_wrong_kind_become_nothing() -> None:
     wrong: dict[str, Any] = {
-        "message": 5, "key": [], "generation": [1], "maxLength": "9", "chatTemplate": 1, "params": "x", "weights": [],
+        "message": 5, "key": [], "generation": [1], "chatTemplate": 1, "params": "x", "weights": [],
         "notes": 5}
     assert facts.parse_summary(json.dumps({**PLAIN, **wrong})) == Summary(Outcome.READ, config=PLAIN["config"])
-    strange = {**wrong, "generation": {"top_k": "1"}, "maxLength": True, "notes": [1],
+    strange = {**wrong, "generation": {"top_k": "1"}, "notes": [1],
                "weights": {"files": 1, "bytes": -1}}
     assert facts.parse_summary(json.dumps({**PLAIN, **strange})) == Summary(
         Outcome.READ, config=PLAIN["config"], notes=("",))

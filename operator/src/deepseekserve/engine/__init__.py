@@ -9,6 +9,7 @@ from deepseekserve.engine.arguments import (
     CPU,
     DTYPE,
     MEMORY_UTILIZATION_PERCENT,
+    PLAIN,
     QUANTIZATION,
     Quantization,
     argv,
@@ -30,9 +31,9 @@ from deepseekserve.engine.reading import as_json, value_of
 from deepseekserve.engine.source import Source, parse_source
 
 __all__ = [
-    "AUTO", "CPU", "DTYPE", "MEMORY_UTILIZATION_PERCENT", "OWNED_ENV", "OWNED_FLAGS", "QUANTIZATION", "RESERVED_FLAGS",
-    "Quantization", "Source", "argv", "as_json", "check", "environment", "environment_problem", "escape", "gpu_count",
-    "is_offline", "kv_cache_bytes", "parse_source", "served_names", "tensor_size", "value_of",
+    "AUTO", "CPU", "DTYPE", "MEMORY_UTILIZATION_PERCENT", "OWNED_ENV", "OWNED_FLAGS", "PLAIN", "QUANTIZATION",
+    "RESERVED_FLAGS", "Quantization", "Source", "argv", "as_json", "check", "environment", "environment_problem",
+    "escape", "gpu_count", "is_offline", "kv_cache_bytes", "parse_source", "served_names", "tensor_size", "value_of",
 ]
 
 

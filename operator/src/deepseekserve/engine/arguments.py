@@ -13,6 +13,7 @@ from deepseekserve.quantity import parse_quantity
 
 AUTO = "Auto"
 CPU = "CPU"
+PLAIN = "None"                         # of spec.engine.quantization: weights that are not quantized
 MEMORY_UTILIZATION_PERCENT = 90          # GPU only; the engine's own default differs between releases
 KV_CACHE_PERCENT_OF_MEMORY = 25          # CPU only: the rest is for weights, activations and three Python processes
 KV_CACHE_WITHOUT_LIMIT = 2**30           # bytes; CPU only, when there is no memory limit to take a share of

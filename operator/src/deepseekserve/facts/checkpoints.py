@@ -25,13 +25,13 @@ def parse_summary(text: str) -> Summary:
     outcome = next((member for member in Outcome if member.value == raw.get("outcome")), None)
     if outcome is None:
         raise DamagedSummary("the reader's message has no outcome")
-    config, length = _config(raw), raw.get("maxLength")
+    config = _config(raw)
     if outcome is Outcome.READ and config is None:
         raise DamagedSummary("the reader has read a model, and its message has no config")
     return Summary(
         outcome, message=_sentence(raw.get("message")), key=_sentence(raw.get("key")), config=config,
         generation={str(name): value for name, value in _items(raw.get("generation")) if _is_number(value)},
-        max_length=length if _is_size(length) else None, has_chat_template=raw.get("chatTemplate") is True,
+        has_chat_template=raw.get("chatTemplate") is True,
         has_params=raw.get("params") is True, weights=_weights(raw.get("weights")),
         notes=tuple(_sentence(note) for note in _list(raw.get("notes"))))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from deepseekserve import catalog
 from deepseekserve.facts import Finding
-from deepseekserve.fits import division, extras, formats, memory
+from deepseekserve.fits import asked, division, extras, formats, memory
 from deepseekserve.fits.case import Case
 
 Check = Callable[[Case], Iterator[Finding]]
@@ -30,7 +30,8 @@ def missing(case: Case) -> Iterator[str]:
         yield case.unclear
     elif case.on_gpu and case.known.gpu is None:
         name = case.known.gpu_name
-        yield f"the GPU {name} is not in the catalogue, and its memory not known" if name else "the GPU is not known"
+        yield (f"the GPU {name} is not in the catalogue, and its memory not known" if name else
+               f"the GPU is not known: spec.scheduling.nodeSelector has no {asked.PRODUCT_LABEL}")
     if flags := extras.uncounted(case.serve):
         yield f"{' and '.join(flags)} is not part of the sum"
     method = case.method or case.flag

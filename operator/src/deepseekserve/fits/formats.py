@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from deepseekserve import catalog
 from deepseekserve.agent.reasons import Reason
-from deepseekserve.engine import AUTO
+from deepseekserve.engine import AUTO, PLAIN
 from deepseekserve.facts import Finding, Fix
 from deepseekserve.fits import asked
 from deepseekserve.fits.case import Case
@@ -18,7 +18,6 @@ _FP8_CACHE_CAPABILITY = 80             # below, only Triton's backend is left, a
 _FP8_LATENT_CAPABILITY = 89            # the same of MLA, below 9.0 (triton_mla.py)
 _ANYTHING = 1000
 _QUANTIZATION = "spec.engine.quantization"
-PLAIN = "None"                         # of spec.engine.quantization
 _DTYPE = "spec.engine.dtype"
 
 

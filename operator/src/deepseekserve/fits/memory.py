@@ -31,13 +31,14 @@ def memory(case: Case) -> Iterator[Finding]:
     elif case.room and found.needs > found.budget + case.room.margin:
         least = f"kvCacheMemory can be {_mib(max(0, found.cache + found.budget - found.needs))} MiB"
         advice = least if _has_fixed_cache(case) else _longest(found)
-        yield Finding(Reason.DOES_NOT_FIT, f"{terms(found)}; {advice}")
+        yield Finding(Reason.DOES_NOT_FIT, f"{terms(case, found)}; {advice}")
 
 
-def terms(found: sizing.Sizing) -> str:
-    """The sum in words."""
+def terms(case: Case, found: sizing.Sizing) -> str:
+    """The sum in words; each of several ranks needs as much, and has a device of its own."""
+    each = f" on each of {case.ranks} devices" if case.ranks > 1 else ""
     at = f" at {found.context} tokens" if found.held == found.request else ""
-    return (f"needs {gib(found.needs)} GiB, has {gib(found.budget)}: weights {gib(found.weights)}, "
+    return (f"needs {gib(found.needs)} GiB{each}, has {gib(found.budget)}: weights {gib(found.weights)}, "
             f"KV cache {gib(found.held)}{at}, overhead {gib(found.overhead)}")
 
 

@@ -63,7 +63,7 @@ def judge(serve: DeepSeekServe, known: Known, arguments: Sequence[str] | None = 
         return Verdict(UNKNOWN, _sentence(missing), case, warnings=warnings, missing=missing)
     if case.room and not found.fits:
         warnings = (*warnings, "this is closer than the sum is sure of: the engine may still find too little memory")
-    start = memory.terms(found) if case.room else "no limit of memory is set"
+    start = memory.terms(case, found) if case.room else "no limit of memory is set"
     return Verdict(FITS, f"{start}; the KV cache holds {found.tokens:,} tokens", case, warnings=warnings)
 
 

@@ -58,7 +58,7 @@ def _sizing(sizing: Mapping[str, Any]) -> Iterator[str]:
         at = f"  {sizing['maxModelLen']:,} tokens" if mark == "=" else ""
         yield f"  {title:12}{_gib(sizing[key]):>8} GiB{at}"
         bar += mark * length
-    yield f"  {'needed':12}{_gib(sizing['neededBytes']):>8} GiB on each of {_ranks(sizing)}"
+    yield f"  {'needed':12}{_gib(sizing['neededBytes']):>8} GiB{_each(sizing)}"
     if "budgetBytes" in sizing:
         yield f"  {'there are':12}{_gib(sizing['budgetBytes']):>8} GiB"
         edge = round(sizing["budgetBytes"] / whole * BAR_CHARACTERS)
@@ -68,9 +68,9 @@ def _sizing(sizing: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _ranks(sizing: Mapping[str, Any]) -> str:
+def _each(sizing: Mapping[str, Any]) -> str:
     count = sizing["tensorParallelSize"] * sizing["pipelineParallelSize"]
-    return "1 device" if count == 1 else f"{count} devices"
+    return f" on each of {count} devices" if count > 1 else ""
 
 
 def _gib(number: int) -> str:

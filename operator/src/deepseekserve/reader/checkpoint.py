@@ -23,7 +23,6 @@ OTHER_BYTES = 16 << 20                 # an index names each tensor: 9 MB for De
 _FORMATS = ("safetensors", "bin", "pt", "gguf")
 _NO_WEIGHTS = {"training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt"}
 _AGAIN = "consolidated"                # Mistral's own copy of the same weights
-_MOST_LENGTH = 1 << 31                 # transformers writes 10^30 for no length
 _MOST_NAMES = 5
 
 
@@ -110,10 +109,8 @@ def _with_manners(found: Summary, place: Place, notes: list[str]) -> Summary:
             told[name] = _map(place, name) if name in place.names else {}
         except Unreadable as error:
             notes.append(str(error))
-    length = told[TOKENIZER].get("model_max_length")
     return replace(
         found, generation=fields.numbers(told[GENERATION]),
-        max_length=length if type(length) is int and 0 < length < _MOST_LENGTH else None,
         has_chat_template=bool(told[TOKENIZER].get("chat_template")) or any(name in place.sizes for name in TEMPLATES))
 
 

@@ -61,7 +61,6 @@ class Summary:
     key: str = ""                      # changes when a file does
     config: Mapping[str, Any] | None = None            # the fields that sizing and fits read
     generation: Mapping[str, float] = field(default_factory=dict)
-    max_length: int | None = None      # tokenizer_config.json's model_max_length
     has_chat_template: bool = False
     has_params: bool = False           # params.json: Mistral's own format
     weights: Weights | None = None
@@ -133,7 +132,7 @@ def _plain(summary: Summary) -> dict[str, Any]:
     weights = summary.weights
     data: dict[str, Any] = {
         "schema": SCHEMA, "outcome": summary.outcome.value, "message": sentence(summary.message), "key": summary.key,
-        "generation": dict(summary.generation), "maxLength": summary.max_length,
+        "generation": dict(summary.generation),
         "chatTemplate": summary.has_chat_template, "params": summary.has_params,
         "notes": [sentence(note) for note in summary.notes],
     }

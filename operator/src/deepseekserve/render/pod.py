@@ -119,12 +119,22 @@ def container_security() -> Manifest:
     }
 
 
-def _mounts(serve: DeepSeekServe) -> list[Manifest]:
+def model_volumes(serve: DeepSeekServe) -> list[Manifest]:
+    """The claim that the model is in; none for a model of the hub."""
     claim = engine.parse_source(serve.spec.model.source).claim
-    models = [{"name": "models", "mountPath": names.MODEL_MOUNT, "readOnly": True}] if claim else []
+    return [{"name": "models", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}] if claim else []
+
+
+def model_mounts(serve: DeepSeekServe) -> list[Manifest]:
+    """Where a container finds the model."""
+    return [{"name": volume["name"], "mountPath": names.MODEL_MOUNT, "readOnly": True}
+            for volume in model_volumes(serve)]
+
+
+def _mounts(serve: DeepSeekServe) -> list[Manifest]:
     return [
         {"name": names.AGENT_VOLUME, "mountPath": names.AGENT_MOUNT, "readOnly": True},
-        *models,
+        *model_mounts(serve),
         {"name": "cache", "mountPath": names.CACHE_MOUNT},
         {"name": "tmp", "mountPath": names.TMP_MOUNT},
         {"name": "shm", "mountPath": names.SHM_MOUNT},
@@ -132,12 +142,10 @@ def _mounts(serve: DeepSeekServe) -> list[Manifest]:
 
 
 def _volumes(serve: DeepSeekServe, agent_config_map: str) -> list[Manifest]:
-    claim = engine.parse_source(serve.spec.model.source).claim
-    models = [{"name": "models", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}] if claim else []
     size = _present({"sizeLimit": serve.spec.resources.shared_memory})
     return [
         {"name": names.AGENT_VOLUME, "configMap": {"name": agent_config_map}},
-        *models,
+        *model_volumes(serve),
         {"name": "cache", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "shm", "emptyDir": {"medium": "Memory", **size}},

@@ -10,7 +10,7 @@ from typing import Any
 from deepseekserve import engine, names
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.render.overlay import overlaid
-from deepseekserve.render.pod import container_security, pod_security
+from deepseekserve.render.pod import container_security, model_mounts, model_volumes, pod_security
 from deepseekserve.settings import Settings
 
 DEADLINE_SECONDS = 120                 # a file system that hangs would hold it for ever
@@ -54,8 +54,6 @@ def is_placed(serve: DeepSeekServe) -> bool:
 
 def _pod(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
     scheduling = serve.spec.scheduling.model_dump(mode="json", by_alias=True, exclude_none=True)
-    claim = engine.parse_source(serve.spec.model.source).claim
-    volume = {"name": "models", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
     return {
         "restartPolicy": "Never",
         "serviceAccountName": serve.metadata.name,
@@ -64,13 +62,11 @@ def _pod(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
         "securityContext": pod_security(settings),
         **{name: scheduling[name] for name in _PLACEMENT if scheduling.get(name)},
         "containers": [_container(serve, settings)],
-        **({"volumes": [volume]} if claim else {}),
+        **_present("volumes", model_volumes(serve)),
     }
 
 
 def _container(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
-    claim = engine.parse_source(serve.spec.model.source).claim
-    mount = {"name": "models", "mountPath": names.MODEL_MOUNT, "readOnly": True}
     return {
         "name": names.READER_CONTAINER,
         "image": settings.image,
@@ -80,8 +76,12 @@ def _container(serve: DeepSeekServe, settings: Settings) -> dict[str, Any]:
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         "terminationMessagePath": names.TERMINATION_LOG,
         "securityContext": container_security(),
-        **({"volumeMounts": [mount]} if claim else {}),
+        **_present("volumeMounts", model_mounts(serve)),
     }
+
+
+def _present(field: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {field: items} if items else {}
 
 
 def _command(serve: DeepSeekServe) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 from deepseekserve.agent.enginefacts import is_costly
 from deepseekserve.agent.reasons import Reason
 from deepseekserve.api import EngineStatus, Status
+from deepseekserve.engine import PLAIN
 from deepseekserve.facts import AgentReport, Facts
 from deepseekserve.status.subject import Subject
 
-PLAIN = "None"                # as spec.engine.quantization calls weights that are not quantized
 # In which ways an engine that serves can be less than what was asked for.
 NO_CHAT = Reason.TOKENIZER_ERROR.value
 LESS = "LessThanAskedFor"
