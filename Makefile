@@ -117,7 +117,7 @@ handbook: venv ## Write docs/diagnosis.md, from the diagnosis itself, and the ta
 sizing: venv ## Write the tables of docs/sizing.md: predictions beside what real logs report
 	@$(RUN)/python -m tests.sizing
 
-quantization: venv ## Write catalog/quantization.json from the classes of the vLLM in the engine's image
+quantization: venv ## Write catalog/quantization.json and values.json from the classes of the vLLM in the engine's image
 	@$(RUN)/python -m tests.quantization
 
 tools: ## Build Kubernetes, CoreDNS and Helm from Go modules into the cache

@@ -1,5 +1,7 @@
 """Turns the classes of an installed vLLM into catalog/quantization.json: each method, its dtypes, its least GPU.
 
+Beside it values.json: what some flags can be given, by the engine's own registries.
+
     python -m tests.quantization FOLDER-OF-THE-PACKAGE       (`make quantization` finds it in the built image)
 
 The classes are read, never imported: they need torch and a GPU.
@@ -14,7 +16,14 @@ from typing import Any
 
 from tests.cluster import paths
 
-TABLE = Path(__file__).parents[1] / "operator" / "src" / "deepseekserve" / "catalog" / "quantization.json"
+CATALOG = Path(__file__).parents[1] / "operator" / "src" / "deepseekserve" / "catalog"
+TABLE, VALUES = CATALOG / "quantization.json", CATALOG / "values.json"
+# Flag -> the module and the dictionary that its values are the keys of.
+REGISTRIES = {
+    "--load-format": ("model_executor/model_loader/__init__.py", "_LOAD_FORMAT_TO_MODEL_LOADER"),
+    "--reasoning-parser": ("reasoning/__init__.py", "_REASONING_PARSERS_TO_REGISTER"),
+    "--tool-call-parser": ("tool_parsers/__init__.py", "_TOOL_PARSERS_TO_REGISTER"),
+}
 # torch's names -> those of --dtype; what is not among them is no number format to compute in.
 DTYPES = {"half": "float16", "float16": "float16", "bfloat16": "bfloat16", "float32": "float32"}
 
@@ -45,6 +54,13 @@ def text(package: Path) -> str:
     found = table(package)
     rows = ",\n".join(json.dumps(row) for row in found["methods"])
     return f'{{"engine": "{found["engine"]}", "methods": [\n{rows}\n]}}\n'
+
+
+def values(package: Path) -> str:
+    """Another table: the values of each flag in one line."""
+    rows = {flag: sorted(str(key.value) for key in _dictionary(package / module, name))
+            for flag, (module, name) in REGISTRIES.items()}
+    return "{\n" + ",\n".join(f"{json.dumps(flag)}: {json.dumps(row)}" for flag, row in rows.items()) + "\n}\n"
 
 
 def _row(name: str, config: str, classes: dict[str, ast.ClassDef]) -> dict[str, Any]:
@@ -84,7 +100,9 @@ def _checkpoint_methods(init: ast.Module) -> dict[str, str]:
 
 def _dictionary(path: Path, name: str) -> list[ast.Constant]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == name:
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(
+            node, ast.Assign) else None
+        if isinstance(node, ast.AnnAssign | ast.Assign) and getattr(target, "id", "") == name:
             assert isinstance(node.value, ast.Dict)
             return [key for key in node.value.keys if isinstance(key, ast.Constant)]
     raise LookupError(f"vLLM has no {name} any more: read its {path.name}")
@@ -95,3 +113,4 @@ if __name__ == "__main__":
     if package is None:
         sys.exit("no vLLM found: run `make images`, or name the folder of an installed one")
     TABLE.write_text(text(package), encoding="utf-8")
+    VALUES.write_text(values(package), encoding="utf-8")

@@ -40,8 +40,9 @@ def test_what_is_used_is_predicted_by_constants_that_did_not_see_the_log() -> No
 
 
 @on_gpus
-def test_the_constant_that_is_fitted_is_the_one_that_the_logs_give() -> None:
-    assert fit(judged()).other_mib * working.MIB == working.OTHER_BYTES
+def test_the_constants_that_are_fitted_are_those_that_the_logs_give() -> None:
+    assert fit(judged()) == (
+        working.SORTING_COPIES, working.OTHER_BYTES_BEFORE // working.MIB, working.OTHER_BYTES // working.MIB)
 
 
 @pytest.mark.parametrize("report", LOGS, ids=lambda report: report.name)

@@ -2,7 +2,7 @@
 
 Three numbers are fitted, those with the least sum of errors: copies of the logits in engines whose sampler sorts them
 (before 0.17), and what is not torch's, before and since the engine counts all that is missing from the GPU's free
-memory (0.21). The product has the last; of the logits it has what the sampler's code holds today.
+memory (0.21). Of the logits of newer engines the product has what the sampler's code holds.
 """
 
 from collections.abc import Sequence
@@ -68,6 +68,6 @@ def _predicted(report: Report, copies: int) -> float:
     shape, setup = report.plan.shape, report.plan.setup
     rows = min(setup.sequences, setup.batched_tokens) * shape.vocabulary
     activations = max(working.forward_bytes(shape, setup), working.logits_bytes(rows, copies))
-    ranks = working.other_bytes(setup) - working.OTHER_BYTES
-    graphs = working.graph_bytes(shape, setup) if report.counts_graphs else 0
-    return (sizing.weights_bytes(shape, report.plan.form, setup) + activations + ranks + graphs) / GIB
+    ranks = working.RANKS_BYTES if setup.tensor > 1 else 0
+    return (sizing.weights_bytes(shape, report.plan.form, setup) + activations + ranks
+            + working.graph_bytes(shape, setup)) / GIB

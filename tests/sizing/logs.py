@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseekserve import catalog, sizing
+from deepseekserve.sizing import working
 from deepseekserve.sizing.sizes import Plan
 from tests.logs import recorder
 
@@ -23,8 +24,6 @@ TINY = {                               # of the CPU logs; images/engine-cpu/make
 }
 # Logs that do not state the card's memory, but whose repository names the card.
 CARDS = {"042": "H200", "045": "H100", "047": "RTX-A5000", "053": "A100-80GB", "061": "H100", "063": "RTX 4090"}
-GRAPHS_COUNT_SINCE = 21           # before, graphs were captured beside the share of memory, not within it
-SORTED_BEFORE = 17                     # the sampler sorted all logits, which takes more memory
 LARGER_SHARE_SINCE = 20                # 0.92 instead of 0.9, where the log does not say
 CHUNKED_SINCE = 8                      # before, a whole prompt was one batch, however long
 
@@ -60,12 +59,12 @@ class Report:
     @property
     def counts_graphs(self) -> bool:
         """Whether this release takes its graphs out of the share."""
-        return _minor(self.version) >= GRAPHS_COUNT_SINCE
+        return self.plan.setup.version >= working.ALL_COUNTED_SINCE
 
     @property
     def sorts_logits(self) -> bool:
         """Whether this release's sampler sorts."""
-        return _minor(self.version) < SORTED_BEFORE
+        return self.plan.setup.version < working.SORTED_BEFORE
 
     @property
     def used(self) -> float | None:
@@ -111,7 +110,8 @@ def _gpu(log: recorder.Log) -> Report | None:
         dtype=dtype, cache_bytes=1 if "kv_cache_dtype=fp8" in text else 2, tensor=int(log.field("tp")),
         sequences=int(log.field("max_num_seqs") or (1024 if str(log) == "042" else 256)),
         batched_tokens=int(batch or (max(context, 2048) if is_old else 2048)),
-        graphs="enforce_eager=True" not in text,
+        graphs="enforce_eager=True" not in text, head="Found pooling configuration" not in text,
+        version=tuple(int(part) for part in re.findall(r"\d+", version)[:3]),
     )
     asked = float(log.field("gpu_memory_utilization") or (0.92 if _minor(version) >= LARGER_SHARE_SINCE else 0.9))
     card = catalog.find_gpu(CARDS.get(str(log), ""))

@@ -126,8 +126,9 @@ def test_every_quantization_of_the_resource_is_in_the_engines_table_but_for_the_
     assert {value for value, row in engine.QUANTIZATION.items() if row.flag not in catalog.METHODS} == {"GGUF"}
 
 
-def test_the_table_is_what_the_installed_engine_says() -> None:
+def test_the_tables_are_what_the_installed_engine_says() -> None:
     package = quantization.installed()
     if package is None:
         pytest.skip("no image of the engine here")
     assert quantization.TABLE.read_text() == quantization.text(package), "run `make quantization`"
+    assert quantization.VALUES.read_text() == quantization.values(package), "run `make quantization`"

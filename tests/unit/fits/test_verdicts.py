@@ -149,8 +149,54 @@ def test_the_checkpoints_own_quantization_is_admitted(quantization: str, name: s
 def test_an_older_engine_made_fp8_of_plain_weights_and_ran_on_older_gpus() -> None:
     old = {"engine": {"quantization": "FP8", "maxModelLen": 4096, "image": "vllm/vllm-openai:v0.8.5"}}
     assert judged(DISTILL + "Qwen-7B", "A10G", **old).fits == "True"
-    assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={"maxModelLen": 4096, "image": "x:v0.8"}).fits == "True"
-    assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={"maxModelLen": 4096, "image": "x:latest"}).fits == "False"
+    assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={
+        "maxModelLen": 4096, "image": "x:v0.8", "dtype": "Float16"}).fits == "True"
+    assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={
+        "maxModelLen": 4096, "image": "x:v0.32.0", "dtype": "Float16"}).fits == "False"
+
+
+@pytest.mark.parametrize(("image", "gpu", "engine", "says"), [
+    ("v0.8.5", "T4", {}, "the checkpoint is in bfloat16, which Tesla-T4 does not have"),
+    ("v0.9.0", "T4", {}, ""), ("v0.8.5", "A10G", {}, ""), ("v0.8.5", "T4", {"dtype": "Float16"}, ""),
+    ("v0.8.5", "T4", {"quantization": "FP8", "dtype": "Float16"}, "fp8 needs compute capability 8.0"),
+    ("v0.12.0", "T4", {"quantization": "FP8", "dtype": "Float16"}, ""),
+])
+def test_an_older_engine_can_do_less(image: str, gpu: str, engine: dict[str, Any], says: str) -> None:
+    found = of(llama(), gpu, engine={"image": f"registry.local:5000/vllm/vllm-openai:{image}", **engine})
+    assert found.message.startswith(says) if says else found.fits == "True"
+    assert (found.fits == "False") == bool(says)
+
+
+@pytest.mark.parametrize(("method", "asked_for", "image", "is_refused"), [
+    ("awq", "AWQ", "v0.22.1", True), ("awq", "AWQ", "v0.23.0", False), ("awq", "Auto", "v0.22.1", False),
+    ("gptq", "GPTQ", "v0.15.1", True), ("gptq", "GPTQ", "v0.22.1", False),
+])
+def test_older_engines_compute_awq_and_gptq_in_float16_alone_where_it_is_asked_for_by_name(
+    method: str, asked_for: str, image: str, is_refused: bool,
+) -> None:
+    raw = llama(quantization_config={"quant_method": method, "bits": 4, "group_size": 128})
+    found = of(raw, "A10G", engine={"quantization": asked_for, "dtype": "BFloat16", "image": f"x:{image}"})
+    assert reasons(found) == (["DtypeUnsupported"] if is_refused else [])
+
+
+@pytest.mark.parametrize(("image", "is_refused"), [("x:v0.8.5", False), ("x:v0.9.1", True), (None, True), ("x", False)])
+def test_gemma_in_float16_is_refused_by_engines_that_refuse_it(image: str | None, is_refused: bool) -> None:
+    raw = llama(architectures=["Gemma2ForCausalLM"], model_type="gemma2", torch_dtype="float32")
+    found = of(raw, "T4", engine={"dtype": "Float16", **({"image": image} if image else {})})
+    assert reasons(found) == (["DtypeUnsupported"] if is_refused else [])
+
+
+@pytest.mark.parametrize(("image", "warning"), [
+    ("vllm/vllm-openai:v0.32.0", ""), ("vllm/vllm-openai:v0.32.0@sha256:0", ""), (None, ""),
+    ("vllm/vllm-openai:v0.8.5.post1", "what vLLM can do is known of 0.32.0: vllm/vllm-openai:v0.8.5.post1 may refuse"),
+    ("vllm/vllm-openai:v0.33.0", "what vLLM can do is known of 0.32.0: vllm/vllm-openai:v0.33.0 may refuse"),
+    ("nvcr.io/nvidia/vllm:25.10-py3", "the tag of nvcr.io/nvidia/vllm:25.10-py3 names no release of vLLM"),
+    ("localhost:5000/vllm", "the tag of localhost:5000/vllm names no release of vLLM"),
+])
+def test_an_image_of_another_release_is_judged_and_warned_of(image: str | None, warning: str) -> None:
+    found = of(llama(), "A10G", engine={"image": image} if image else {})
+    assert found.fits == "True"
+    assert [said.startswith(warning) for said in found.warnings] == ([True] if warning else [])
 
 
 def test_a_method_that_the_gpu_cannot_run_is_refused_with_one_that_can() -> None:
@@ -178,7 +224,7 @@ def test_what_a_plugin_would_have_to_bring_is_unknown() -> None:
     found = of(llama(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}))
     assert found.fits == "Unknown"
     assert found.missing == (
-        "vLLM 0.32.0 itself has no bitsandbytes: whether the image has a plugin for it is not known",)
+        "vLLM 0.32.0 itself has no bitsandbytes: whether the image has it is not known",)
     assert found.case.sizing
 
 
@@ -271,7 +317,7 @@ def test_a_copy_of_the_model_is_offered_with_all_that_it_needs() -> None:
 
 
 def test_an_older_engine_is_offered_the_context_that_fits() -> None:
-    older = {"image": "vllm/vllm-openai:v0.8.5", "maxModelLen": 131072}
+    older = {"image": "vllm/vllm-openai:v0.8.5", "maxModelLen": 131072, "dtype": "Float16"}
     found = judged(DISTILL + "Llama-8B", "V100-32GB", engine=older)
     assert offers(found)[0][0] == "engine.maxModelLen"
 
@@ -534,3 +580,78 @@ def test_a_gpu_of_which_only_the_memory_is_known_is_judged_by_that() -> None:
     found = fits.judge(serve(DISTILL + "Llama-8B", engine={"maxModelLen": 8192, "kvCacheDtype": "FP8"}), some)
     assert found.fits == "True"
     assert found.warnings[0].startswith("the compute capability of some card is not known: whether it can compute in")
+
+
+# A KV cache in FP8
+
+SCALED = {"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}
+
+
+@pytest.mark.parametrize(("described", "engine", "bytes_"), [
+    (SCALED, {}, 1), (SCALED, {"kvCacheDtype": "BFloat16"}, 2), (SCALED, {"image": "x:v0.10.2"}, 2),
+    ({"quant_method": "modelopt", "quant_algo": "FP8"}, {}, 2),
+])
+def test_a_checkpoint_with_scales_for_an_fp8_cache_has_one(
+    described: dict[str, Any], engine: dict[str, Any], bytes_: int,
+) -> None:
+    found = of(llama(quantization_config=described), "H100", engine=engine)
+    assert found.fits == "True"
+    assert found.case.sizing
+    assert found.case.sizing.token == 4 * 2 * 2 * 64 * bytes_
+
+
+@pytest.mark.parametrize(("described", "is_refused"), [
+    ({"quant_method": "fp8"}, True), (SCALED, True), ({"quant_method": "awq", "bits": 4, "group_size": 128}, False),
+    (None, False),
+])
+def test_fp8e5m2_does_not_go_with_an_fp8_checkpoint(described: dict[str, Any] | None, is_refused: bool) -> None:
+    raw = llama(**({"quantization_config": described} if described else {}))
+    found = of(raw, "H100", engine={"kvCacheDtype": "FP8E5M2"})
+    assert reasons(found) == (["QuantizationUnsupported"] if is_refused else [])
+    assert offers(found) == ([("engine.kvCacheDtype", "FP8")] if is_refused else [])
+
+
+# What else helps, and what else is doubtful
+
+def test_a_share_of_the_memory_that_is_too_small_can_be_larger() -> None:
+    small = {"memoryUtilizationPercent": 50, "maxModelLen": 8192}
+    found = judged(DISTILL + "Qwen-7B", "RTX-4090", engine=small)
+    assert found.fits == "False"
+    assert ("engine.memoryUtilizationPercent", "90") in offers(found)
+    assert judged(DISTILL + "Qwen-7B", "RTX-4090", engine={**small, "memoryUtilizationPercent": 90}).fits == "True"
+
+
+@pytest.mark.parametrize(("arguments", "warning"), [
+    (["--no-such-flag", "3"], "vLLM 0.32.0 has no --no-such-flag"),
+    (["--max-num-sequence=3"], "vLLM 0.32.0 has no --max-num-sequence: the nearest is --max-num-seqs"),
+    (["--tool-call-parser", "nosuch"], "vLLM 0.32.0 takes no nosuch for --tool-call-parser, but apertus, "),
+    (["--tool-call-parser", "mine", "--tool-parser-plugin", "/models/mine.py"], ""),
+    (["--tool-call-parser", "hermes", "--enable-auto-tool-choice"], ""),
+    (["--enable-auto-tool-choice"], "--enable-auto-tool-choice needs --tool-call-parser"),
+    (["--reasoning-parser"], "vLLM 0.32.0 takes no empty value for --reasoning-parser, but "),
+    (["--load-format", "foo"], "vLLM 0.32.0 takes no foo for --load-format, but auto, "),
+    (["--no-enable-chunked-prefill", "--seed", "-1", "-O3", "-cc.mode=3", "--compilation_config.mode", "3"], ""),
+    (["--max-loras", "2", "--disable-log-st"], ""),
+])
+def test_arguments_that_the_engine_does_not_have_are_warned_of(arguments: list[str], warning: str) -> None:
+    found = of(llama(), engine={"extraArgs": arguments})
+    assert found.fits != "False"
+    assert [said[:len(warning)] for said in found.warnings if "vLLM" in said or "needs" in said] == (
+        [warning] if warning else [])
+    assert of(llama(), engine={"extraArgs": arguments, "image": "x:v0.33.0"}).warnings[0].startswith("what vLLM can do")
+
+
+@pytest.mark.parametrize("arguments", [["--runner", "pooling"], ["--task=embed"], ["--convert", "classify"]])
+def test_a_pooling_model_has_no_head(arguments: list[str]) -> None:
+    raw = llama(vocab_size=65536)
+    found, whole = (of(raw, engine={"extraArgs": extra}).case.sizing for extra in (arguments, []))
+    assert found
+    assert whole
+    assert whole.weights - found.weights == 65536 * 512 * 2
+
+
+def test_a_prompt_was_one_step_of_engines_before_0_8() -> None:
+    old, new = (of(llama(), engine={"image": f"x:v0.{minor}"}).case.plan for minor in (7, 8))
+    assert old
+    assert new
+    assert (old.setup.batched_tokens, new.setup.batched_tokens) == (4096, 2048)

@@ -59,7 +59,7 @@ def used(module: str) -> set[str]:
 
 
 def test_every_field_that_sizing_looks_up_is_kept() -> None:
-    parts = {"text_config", "vision_config", "rope_scaling", "rope_parameters"}
+    parts = {"text_config", "vision_config", "rope_scaling", "rope_parameters", fields.WHOLE}
     looked_up = used("reading.py") | used("lengths.py")
     assert looked_up - {"default"} == {*fields.FIELDS, *fields.SCALING, *fields.TOWER, *parts} - {
         "dtype", "torch_dtype"}
@@ -72,6 +72,9 @@ def test_every_field_that_sizing_looks_up_is_kept() -> None:
     llama(num_hidden_layers=0.5), llama(architectures=None), llama(torch_dtype=None, dtype="torch.float16"), {},
     llama(rope_scaling={"mrope_section": [1]}, rope_parameters={"rope_type": "linear", "factor": 4}),
     llama(rope_scaling={}, rope_parameters={"rope_type": "linear", "factor": 4}),
+    llama(rope_parameters={"full_attention": {"rope_type": "linear", "factor": 8}, "sliding_attention": {"x": 1}}),
+    llama(architectures=["Qwen2ForCausalLM"], sliding_window=9, use_sliding_window=True, max_window_layers=2),
+    llama(quantization_config={"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}),
     llama(rope_scaling={"type": "yarn", "factor": 2, "original_max_position_embeddings": 512}, model_max_length=99),
     llama(rope_scaling={"type": "dynamic", "factor": 2}), llama(quantization_config={"other": 1}),
     llama(quantization_config=True, compression_config={"quant_method": "fp8"}),

@@ -49,6 +49,22 @@ def test_a_format_says_the_bytes_of_a_matrix_with_scales_and_zero_points(
     assert found.pieces(OUTPUTS, INPUTS) == pieces
 
 
+@pytest.mark.parametrize(("raw", "in_fp8"), [
+    (quantized(quant_method="modelopt", quant_algo="FP8"), False),
+    (quantized(quant_method="modelopt", quant_algo="FP8", kv_cache_quant_algo="FP8"), True),
+    (quantized(quant_method="modelopt", quant_algo="NVFP4",
+               kv_cache_scheme={"num_bits": 8, "type": "float", "dynamic": False}), True),
+    (quantized(quant_method="modelopt", quant_algo="FP8", kv_cache_scheme={"num_bits": 4, "type": "float"}), False),
+    (compressed(W4A16, kv_cache_scheme={"num_bits": 8, "type": "float"}), True),
+    (compressed(W4A16, kv_cache_scheme=None), False),
+    (quantized(quant_method="fp8"), False),
+])
+def test_a_checkpoint_may_have_scales_for_a_kv_cache_in_fp8(raw: dict[str, Any], in_fp8: bool) -> None:
+    found = read_format(raw, None)
+    assert found
+    assert found.fp8_cache is in_fp8
+
+
 @pytest.mark.parametrize("raw", [
     quantized(quant_method="hqq"),
     quantized(quant_method="awq"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from deepseekserve import sizing
 from deepseekserve.sizing import Plan, Room, Setup, indivisible, read_format, read_shape, weights_bytes
 from deepseekserve.sizing.allocator import allocated
+from deepseekserve.sizing.setup import NEWEST
 from deepseekserve.sizing.weights import stages
 from deepseekserve.sizing.working import activation_bytes, graph_bytes, other_bytes
 from tests.unit.sizing.models import config, gemma3, llama
@@ -115,6 +116,34 @@ def test_experts_that_are_shared_by_their_number_need_not_be_divided() -> None:
     assert list(indivisible(mixed, None, Setup(tensor=8, whole_experts=True))) == []
 
 
+GROUPS = {"quant_method": "gptq", "bits": 4, "group_size": 128}
+BLOCKS = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+WORDS = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {
+    "num_bits": 4, "strategy": "group", "group_size": 128}}}}
+
+
+@pytest.mark.parametrize(("described", "version", "tensor", "says"), [
+    (GROUPS, NEWEST, 4, []),                             # 192 of each rank: groups of 64
+    (GROUPS, (0, 15, 1), 4, []),
+    (GROUPS, NEWEST, 16, ["an inner size of 768 in blocks of 128"]),       # 48: groups of 16 are too small
+    (BLOCKS, NEWEST, 4, []),
+    (BLOCKS, (0, 30), 4, ["an inner size of 768 in blocks of 128"]),
+    (WORDS, NEWEST, 4, ["an inner size of 768 in blocks of 128"]),
+])
+def test_of_an_experts_inner_size_the_engine_makes_smaller_blocks(
+    described: dict[str, Any], version: tuple[int, ...], tensor: int, says: list[str],
+) -> None:
+    raw = llama(hidden_size=2048, intermediate_size=6144, num_attention_heads=32, num_key_value_heads=32,
+                num_experts=8, moe_intermediate_size=768, quantization_config=described)
+    setup = Setup(tensor=tensor, version=version)
+    assert list(indivisible(read_shape(raw), read_format(raw, None), setup)) == says
+
+
+def test_a_pooling_model_is_loaded_without_its_head() -> None:
+    tiny = read_shape(llama(vocab_size=65536))
+    assert weights_bytes(tiny, None, Setup()) - weights_bytes(tiny, None, Setup(head=False)) == 65536 * 512 * 2
+
+
 # Cache
 
 @pytest.mark.parametrize(("name", "setup", "bytes_"), [
@@ -163,6 +192,16 @@ def test_windows_take_turns_with_layers_that_look_at_everything() -> None:
     assert sizing.capacity(gemma, setup, 1000 * block, context=131072) == 1000 * 131072 // (8192 + 6 * windowed)
 
 
+def test_older_engines_count_the_tokens_of_windows_otherwise() -> None:
+    gemma = read_shape(gemma3())
+    memory = 10 * GIB                                    # 34 layers, or 7 groups of 5 that take turns
+    token = 2 * 4 * 256 * 2
+    assert sizing.capacity(gemma, Setup(version=(0, 15, 1)), memory, context=8192) == 74896      # as 0.15.1 says it
+    assert sizing.capacity(gemma, Setup(version=(0, 8, 5)), memory, context=8192) == memory // (16 * 34 * token) * 16
+    assert sizing.request_bytes(gemma, Setup(version=(0, 8, 5)), 131072) == 131072 * 34 * token
+    assert sizing.request_bytes(gemma, Setup(version=(0, 9, 1)), 131072) == sizing.request_bytes(gemma, Setup(), 131072)
+
+
 def test_layers_of_one_kind_make_one_group_and_kinds_of_almost_one_size_are_padded() -> None:
     all_windowed = read_shape(llama(sliding_window=64))
     assert sizing.request_bytes(all_windowed, Setup(batched_tokens=16), 4096) == (6 + 1) * 16 * 4 * 2 * 2 * 64 * 2
@@ -194,6 +233,15 @@ def test_graphs_are_captured_for_few_sizes_and_not_at_all_in_eager_mode() -> Non
     assert graph_bytes(tiny, Setup(sequences=32)) == (11 + 7) * 4 * 200 * 1024         # 0.23
     assert graph_bytes(tiny, Setup(sequences=1024)) == 2 * 51 * 4 * 200 * 1024
     assert graph_bytes(tiny, Setup(graphs=False)) == 0
+
+
+def test_older_engines_sort_the_logits_and_count_neither_graphs_nor_all_that_is_not_torchs() -> None:
+    tiny, rows = read_shape(llama()), 1024
+    older, newer = (Setup(batched_tokens=1024, sequences=rows, version=release) for release in ((0, 16, 9), (0, 17)))
+    assert activation_bytes(tiny, older) == rows * 1024 * 4 * 7
+    assert activation_bytes(tiny, newer) == rows * 1024 * 4 * 4
+    assert [graph_bytes(tiny, Setup(version=release)) > 0 for release in ((0, 20), (0, 21))] == [False, True]
+    assert [other_bytes(Setup(version=release)) // MIB for release in ((0, 20), (0, 21))] == [200, 1000]
 
 
 def test_ranks_need_room_to_talk() -> None:

@@ -98,6 +98,7 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, 4096),
     ({"rope_scaling": {"rope_type": "linear", "factor": None}}, 4096),
     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}, 8192),
+    ({"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 2.0}, "sliding_attention": {}}}, 8192),
     ({"rope_scaling": {"rope_type": "linear", "factor": 8.0}, "model_type": "gemma3_text"}, 4096),
 ])
 def test_a_models_own_context_is_scaled_as_the_engine_scales_it(changes: dict[str, Any], context: int) -> None:
@@ -109,6 +110,10 @@ def test_a_models_own_context_is_scaled_as_the_engine_scales_it(changes: dict[st
     ({"sliding_window": 64}, [64] * 4),
     ({"sliding_window": 64, "use_sliding_window": False}, [None] * 4),
     ({"sliding_window": None}, [None] * 4),
+    ({"sliding_window": 64, "architectures": ["Qwen2ForCausalLM"]}, [None] * 4),
+    ({"sliding_window": 64, "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": True}, [None] * 4),
+    ({"sliding_window": 64, "architectures": ["Qwen3ForCausalLM"], "use_sliding_window": True, "max_window_layers": 3},
+     [None] * 3 + [64]),
     ({"sliding_window": 64, "sliding_window_pattern": 2}, [64, None, 64, None]),
     ({"sliding_window": 64, "layer_types": ["full_attention", "sliding_attention"] * 2}, [None, 64, None, 64]),
 ])
@@ -121,6 +126,23 @@ def test_the_checkpoints_number_format_is_read_under_both_names_and_may_be_anyth
     assert read_shape(llama(torch_dtype=None, dtype="bfloat16")).dtype == "bfloat16"
     assert read_shape(llama(torch_dtype="float8")).dtype == "float32"
     assert read_shape(llama(torch_dtype=None)).dtype == "float32"
+
+
+@pytest.mark.parametrize(("architecture", "fields", "token"), [
+    ("Qwen3ForCausalLM", {}, 2 * 128), ("Qwen3ForCausalLM", {"head_dim": 32}, 2 * 32),
+    ("GemmaForCausalLM", {}, 2 * 256),
+    ("LlamaForCausalLM", {}, 2 * 64), ("MistralForCausalLM", {"num_key_value_heads": 2}, 2 * 64),
+])
+def test_what_a_config_leaves_out_is_what_transformers_takes(
+    architecture: str, fields: dict[str, Any], token: int,
+) -> None:
+    assert read_shape(llama(architectures=[architecture], **fields)).layers[0].cached.elements == token
+
+
+def test_a_mistral_that_does_not_say_it_has_eight_kv_heads() -> None:
+    raw = llama(architectures=["MistralForCausalLM"], num_attention_heads=16)
+    del raw["num_key_value_heads"]
+    assert read_shape(raw).kv_heads == 8
 
 
 def test_part_of_a_head_may_be_rotated() -> None:

@@ -5,9 +5,9 @@ Pure: tables that come with the operator. What is not in them is None, which is 
 
 from deepseekserve.catalog.gpus import BFLOAT16_CAPABILITY, GPUS, Gpu, capability_text, find_gpu
 from deepseekserve.catalog.models import MODELS, CatalogModel, find_model, siblings
-from deepseekserve.catalog.quantization import ENGINE, METHODS, Method
+from deepseekserve.catalog.quantization import ENGINE, METHODS, VALUES, Method
 
 __all__ = [
-    "BFLOAT16_CAPABILITY", "ENGINE", "GPUS", "METHODS", "MODELS", "CatalogModel", "Gpu", "Method", "capability_text",
-    "find_gpu", "find_model", "siblings",
+    "BFLOAT16_CAPABILITY", "ENGINE", "GPUS", "METHODS", "MODELS", "VALUES", "CatalogModel", "Gpu", "Method",
+    "capability_text", "find_gpu", "find_model", "siblings",
 ]

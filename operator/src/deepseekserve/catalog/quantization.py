@@ -22,6 +22,8 @@ class Method:
     online: bool                       # quantizes a plain checkpoint while it loads
 
 
+# Flag -> what it can be given, but for what plugins add.
+VALUES: Mapping[str, tuple[str, ...]] = {flag: tuple(values) for flag, values in table("values").items()}
 _TABLE = table("quantization")
 ENGINE: str = _TABLE["engine"]         # the version that the table was made from
 METHODS: Mapping[str, Method] = {

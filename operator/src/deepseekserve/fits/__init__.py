@@ -4,6 +4,7 @@
     case        all of that in one value; `edited` is the same with a fix applied
     hardware    what is asked of the device plugin -> a GPU, a slice of one, or nobody knows
     extras      the extra arguments -> what the sum knows nothing of
+    doubts      the extra arguments -> which of them the engine would refuse
     formats     what quantization, dtype and compute capability forbid
     division    what heads, devices and the model's own context forbid
     memory      what the sum forbids, and which edits may help

@@ -11,13 +11,18 @@ from deepseekserve.catalog import Gpu
 from deepseekserve.fits import extras
 from deepseekserve.quantity import parse_quantity
 
+ENGINE = tuple(int(part) for part in catalog.ENGINE.split("."))
+_TAG = re.compile(r":v?0\.(\d{1,4})(?:\.(\d{1,4}))?(?!\d)[^/]*$")
 PRODUCT_LABEL = "nvidia.com/gpu.product"
 # vLLM's config/model.py, _FLOAT16_NOT_SUPPORTED_MODELS: numerically unstable.
-NO_FLOAT16 = {"gemma2", "gemma3", "gemma3_text"}
+_NO_FLOAT16, _UNSTABLE_SINCE = {"gemma2", "gemma3", "gemma3_text"}, (0, 9, 1)
+FALLS_BACK_SINCE = (0, 9)              # from bfloat16, on a GPU that has none
+_CACHE_SCHEMES_SINCE = (0, 15)         # before, a checkpoint's own format of the KV cache had to be asked for
 _GIB = 1 << 30
 _CACHE_BYTES = {"Float16": 2, "BFloat16": 2, "FP8": 1, "FP8E4M3": 1, "FP8E5M2": 1}
 # vLLM's engine/arg_utils.py, get_batch_defaults: memory from which on, requests at once, tokens of a step.
 _DEFAULTS = ((160 * _GIB, 1024, 16384), (70 * _GIB, 1024, 8192), (0, 256, 2048))
+_CHUNKED_SINCE, _CHUNKED_BEYOND = (0, 8), 32768   # before, a prompt of so many tokens was one step
 _CPU_DEFAULTS = (128, 2048)            # times the ranks
 
 
@@ -26,27 +31,39 @@ def dtype(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> str:
     if serve.spec.engine.dtype != engine.AUTO:
         return engine.DTYPE[serve.spec.engine.dtype]
     best = ("bfloat16", "float16", "float32") if gpu is None or gpu.has_bfloat16 else ("float16", "float32")
-    possible = [name for name in best if name != "float16" or shape.model_type not in NO_FLOAT16]
+    possible = [name for name in best if name != "float16" or not is_unstable(serve, shape)]
     return shape.dtype if shape.dtype in possible and shape.dtype != "float32" else possible[0]
 
 
-def setup(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> sizing.Setup:
+def is_unstable(serve: DeepSeekServe, shape: sizing.Shape) -> bool:
+    """Whether the engine refuses to compute the model in float16."""
+    return shape.model_type in _NO_FLOAT16 and (version(serve) or ()) >= _UNSTABLE_SINCE
+
+
+def setup(
+    serve: DeepSeekServe, shape: sizing.Shape, form: sizing.Format | None, gpu: Gpu | None,
+) -> sizing.Setup:
     """How the engine will be set up; raises InvalidSpec where the resource contradicts itself."""
+    release = version(serve) or ENGINE
     asked, computed = serve.spec.engine, dtype(serve, shape, gpu)
     tensor, pipeline = engine.tensor_size(serve), serve.spec.resources.parallelism.pipeline
     on_gpu = asked.device != engine.CPU
-    sequences, tokens = _defaults(gpu) if on_gpu else tuple(tensor * pipeline * number for number in _CPU_DEFAULTS)
+    by_rank = tuple(tensor * pipeline * number for number in _CPU_DEFAULTS)
+    sequences, tokens = _defaults(gpu, release) if on_gpu else by_rank
     sequences, longest = asked.max_num_seqs or sequences, context(serve, shape)
-    tokens = tokens if is_chunked(serve) else max(tokens, longest)
+    is_whole = not is_chunked(serve) or (release < _CHUNKED_SINCE and longest <= _CHUNKED_BEYOND)
+    tokens = max(tokens, longest) if is_whole else tokens
+    in_fp8 = form is not None and form.fp8_cache and release >= _CACHE_SCHEMES_SINCE
     usual_block = sizing.BLOCK_TOKENS if on_gpu else sizing.CPU_BLOCK_TOKENS
     block = extras.argument(serve, "--block-size") or ""
     return sizing.Setup(
         dtype=computed, tensor=tensor, pipeline=pipeline, on_gpu=on_gpu, graphs=not asked.enforce_eager,
-        cache_bytes=_CACHE_BYTES.get(asked.kv_cache_dtype, 4 if computed == "float32" else 2),
+        cache_bytes=_CACHE_BYTES.get(asked.kv_cache_dtype, 1 if in_fp8 else 4 if computed == "float32" else 2),
         sequences=sequences, batched_tokens=asked.max_num_batched_tokens or min(tokens, sequences * longest),
         block_tokens=int(block) if re.fullmatch("[1-9][0-9]{0,5}", block) else usual_block,
         whole_experts=extras.argument(serve, "--enable-expert-parallel") is not None,
-        draft="mtp" in extras.speculation(serve),
+        draft="mtp" in extras.speculation(serve), version=release,
+        head=not extras.is_pooling(serve),
     )
 
 
@@ -71,11 +88,18 @@ def is_chunked(serve: DeepSeekServe) -> bool:
     return extras.argument(serve, "--no-enable-chunked-prefill") is None
 
 
-def is_older(serve: DeepSeekServe) -> bool:
-    """Whether the resource names an engine's image that is older than what the tables were made from."""
-    tag = re.search(r":v?(\d+)\.(\d+)", serve.spec.engine.image or "")
-    major, minor = catalog.ENGINE.split(".")[:2]
-    return tag is not None and (int(tag[1]), int(tag[2])) < (int(major), int(minor))
+def version(serve: DeepSeekServe) -> tuple[int, ...] | None:
+    """Of vLLM, as the tag of the engine's image says it; None for an image whose tag says something else."""
+    if not serve.spec.engine.image:
+        return ENGINE
+    tag = _TAG.search(serve.spec.engine.image)
+    return (0, int(tag[1]), int(tag[2] or 0)) if tag else None
+
+
+def may_be_older(serve: DeepSeekServe) -> bool:
+    """Whether the engine may be of a release before the one that the tables were made from."""
+    release = version(serve)
+    return release is None or release < ENGINE
 
 
 def product(serve: DeepSeekServe) -> str | None:
@@ -83,7 +107,7 @@ def product(serve: DeepSeekServe) -> str | None:
     return serve.spec.scheduling.node_selector.get(PRODUCT_LABEL)
 
 
-def _defaults(gpu: Gpu | None) -> tuple[int, ...]:
+def _defaults(gpu: Gpu | None, release: tuple[int, ...]) -> tuple[int, ...]:
     """Requests at once and tokens of a step; an A100 has those of a smaller GPU, whatever its memory."""
-    memory = 0 if gpu is None or "A100" in gpu.product else gpu.memory_bytes
+    memory = 0 if gpu is None or "A100" in gpu.product or release < _CHUNKED_SINCE else gpu.memory_bytes
     return next((sequences, tokens) for least, sequences, tokens in _DEFAULTS if memory >= least)

@@ -103,7 +103,7 @@ def case_of(serve: DeepSeekServe, known: Known) -> Case:
         form = sizing.read_format(known.config, case.flag)
     except (sizing.DamagedConfigError, sizing.NotSizedError) as error:
         return replace(case, problem=str(error))
-    setup = asked.setup(serve, shape, known.gpu)
+    setup = asked.setup(serve, shape, form, known.gpu)
     return replace(case, plan=sizing.Plan(shape, form, setup), context=asked.context(serve, shape))
 
 

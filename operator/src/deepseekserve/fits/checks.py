@@ -36,4 +36,4 @@ def missing(case: Case) -> Iterator[str]:
         yield f"{' and '.join(flags)} is not part of the sum"
     method = case.method or case.flag
     if method and method not in catalog.METHODS:
-        yield f"vLLM {catalog.ENGINE} itself has no {method}: whether the image has a plugin for it is not known"
+        yield f"vLLM {catalog.ENGINE} itself has no {method}: whether the image has it is not known"

@@ -54,7 +54,7 @@ def context(case: Case) -> Iterator[Finding]:
     if case.plan is None:
         return
     shape = case.plan.shape
-    longest = max(shape.context, shape.permitted, shape.older if asked.is_older(case.serve) else 0)
+    longest = max(shape.context, shape.permitted, shape.older if asked.may_be_older(case.serve) else 0)
     if case.context <= longest:
         return
     said = {item.get("name"): str(item.get("value")).strip().lower() for item in case.serve.spec.engine.env}

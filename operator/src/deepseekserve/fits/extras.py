@@ -26,6 +26,7 @@ SLIGHT = (
     "--worker-cls", "--additional-config", "--calculate-kv-scales",
 )
 _OTHER_WEIGHTS = ("bitsandbytes", "gguf", "tensorizer")
+_POOLING = ("pooling", "embed", "embedding", "classify", "score", "reward")
 _NOTHING_LOADED = ("ngram", "[ngram]", "ngram_gpu", "suffix")
 
 
@@ -47,6 +48,11 @@ def slight(serve: DeepSeekServe) -> tuple[str, ...]:
 def is_reshaped(serve: DeepSeekServe) -> bool:
     """Whether the engine runs another model than config.json describes."""
     return any(argument(serve, flag) is not None for flag in RESHAPING)
+
+
+def is_pooling(serve: DeepSeekServe) -> bool:
+    """Whether the model is to answer with vectors or scores: it is loaded without its head."""
+    return any(argument(serve, flag) in _POOLING for flag in ("--runner", "--convert", "--task"))
 
 
 def speculation(serve: DeepSeekServe) -> str:

@@ -11,12 +11,16 @@ from deepseekserve.engine import AUTO, PLAIN
 from deepseekserve.facts import Finding, Fix
 from deepseekserve.fits import asked
 from deepseekserve.fits.case import Case
+from deepseekserve.sizing import Plan
 
 LEAST_CAPABILITY = 75                  # torch 2.13 and CUDA 13 have left Volta (7.0) behind
 _SPARSE_CAPABILITY = 90                # the backends of v1/attention/backends/mla with is_sparse
 _FP8_CACHE_CAPABILITY = 80             # below, only Triton's backend is left, and it has none (triton_attn.py)
 _FP8_LATENT_CAPABILITY = 89            # the same of MLA, below 9.0 (triton_mla.py)
 _ANYTHING = 1000
+_FP8_FILES = ("fp8", "modelopt")       # methods of checkpoints whose every layer has FP8 scales
+_AMPERE, _FP8_ON_TURING_SINCE = 80, (0, 11)
+_HALF_BEFORE = {"awq": (0, 23), "gptq": (0, 16)}
 _QUANTIZATION = "spec.engine.quantization"
 _DTYPE = "spec.engine.dtype"
 
@@ -25,7 +29,7 @@ def capability(case: Case) -> Iterator[Finding]:
     """A GPU that the engine has no code for."""
     gpu, sparse = case.known.gpu, _is_sparse(case)
     least, what = (_SPARSE_CAPABILITY, " for sparse attention") if sparse else (LEAST_CAPABILITY, "")
-    if gpu and capability_of(case) < least and not asked.is_older(case.serve):
+    if gpu and capability_of(case) < least and not asked.may_be_older(case.serve):
         yield Finding(Reason.DOES_NOT_FIT, (
             f"{gpu.product} has compute capability {gpu.capability_text}, and vLLM {catalog.ENGINE} needs "
             f"{catalog.capability_text(least)}{what}"))
@@ -36,21 +40,27 @@ def quantization(case: Case) -> Iterator[Finding]:
     method = _method(case)
     if finding := _not_the_checkpoints(case):
         yield finding
-    elif method and case.known.gpu and capability_of(case) < method.least_capability:
+    elif method and case.known.gpu and capability_of(case) < (least := _least(case, method)):
         yield Finding(Reason.QUANTIZATION_UNSUPPORTED, (
-            f"{method.name} needs compute capability {catalog.capability_text(method.least_capability)}, and "
+            f"{method.name} needs compute capability {catalog.capability_text(least)}, and "
             f"{case.known.gpu.product} has {case.known.gpu.capability_text}"))
-    elif method and case.plan and case.plan.setup.dtype not in method.dtypes:
+    elif method and case.plan and case.plan.setup.dtype not in (dtypes := _dtypes(case, method)):
         yield Finding(
             Reason.DTYPE_UNSUPPORTED,
-            f"{method.name} computes in {' or '.join(method.dtypes)}, not in {case.plan.setup.dtype}",
-            fixes=(_float16_or_auto(case, method.dtypes),))
+            f"{method.name} computes in {' or '.join(dtypes)}, not in {case.plan.setup.dtype}",
+            fixes=(_float16_or_auto(case, dtypes),))
 
 
 def dtype(case: Case) -> Iterator[Finding]:
     """A number format that the GPU or the model cannot compute in."""
     gpu, said = case.known.gpu, case.serve.spec.engine.dtype
-    unstable = case.plan is not None and case.plan.shape.model_type in asked.NO_FLOAT16
+    unstable = case.plan is not None and asked.is_unstable(case.serve, case.plan.shape)
+    if gpu and not gpu.has_bfloat16 and case.plan and _takes_bfloat16(case, case.plan):
+        yield Finding(
+            Reason.DTYPE_UNSUPPORTED,
+            f"the checkpoint is in bfloat16, which {gpu.product} does not have, and engines before 0.9 take it "
+            "all the same",
+            fixes=(Fix(_DTYPE, "Float16", "this GPU computes in float16"),))
     if said == "BFloat16" and gpu and not gpu.has_bfloat16:
         other = "Float32" if unstable else "Float16"
         yield Finding(
@@ -63,8 +73,19 @@ def dtype(case: Case) -> Iterator[Finding]:
             fixes=(Fix(_DTYPE, "Auto", "the engine takes one that the model and the GPU can compute in"),))
 
 
+def _takes_bfloat16(case: Case, plan: Plan) -> bool:
+    release = asked.version(case.serve) or asked.ENGINE
+    is_left = case.serve.spec.engine.dtype == AUTO and plan.shape.dtype == "bfloat16"
+    return is_left and release < asked.FALLS_BACK_SINCE
+
+
 def cache_dtype(case: Case) -> Iterator[Finding]:
-    """A KV cache of 8 bits on a GPU that has no code for it."""
+    """A KV cache of 8 bits on a GPU that has no code for it, or beside a checkpoint with scales for another."""
+    form = case.plan.form if case.plan else None
+    if case.serve.spec.engine.kv_cache_dtype == "FP8E5M2" and form and (form.method in _FP8_FILES or form.fp8_cache):
+        yield Finding(
+            Reason.QUANTIZATION_UNSUPPORTED, "a KV cache in FP8E5M2 is not possible with an FP8 checkpoint",
+            fixes=(Fix("spec.engine.kvCacheDtype", "FP8", "the format that such checkpoints have scales for"),))
     gpu, least = case.known.gpu, _cache_capability(case)
     if gpu and capability_of(case) < least:
         yield Finding(
@@ -110,6 +131,18 @@ def _method(case: Case) -> catalog.Method | None:
     return catalog.METHODS.get(case.method or case.flag or "")
 
 
+def _least(case: Case, method: catalog.Method) -> int:
+    """The least compute capability that has code for a quantization."""
+    is_early = (asked.version(case.serve) or asked.ENGINE) < _FP8_ON_TURING_SINCE
+    return max(method.least_capability, _AMPERE if is_early and method.name in _FP8_FILES else 0)
+
+
+def _dtypes(case: Case, method: catalog.Method) -> tuple[str, ...]:
+    """What a quantization computes in; AWQ and GPTQ that are asked for by name did so in float16 alone."""
+    is_early = (asked.version(case.serve) or asked.ENGINE) < _HALF_BEFORE.get(case.flag or "", (0,))
+    return ("float16",) if is_early else method.dtypes
+
+
 def _not_the_checkpoints(case: Case) -> Finding | None:
     """A mismatch of what is asked for and what the checkpoint says, as vLLM's config/model.py finds it."""
     asked_for, flag, made = case.serve.spec.engine.quantization, case.flag, case.method
@@ -123,7 +156,7 @@ def _not_the_checkpoints(case: Case) -> Finding | None:
             Reason.QUANTIZATION_MISMATCH, f"the checkpoint is quantized by {made}, and {what} asked for",
             fixes=(Fix(_QUANTIZATION, "Auto", "the engine takes what the checkpoint says"),))
     # Older engines made FP8 of plain ones too.
-    if method is None or method.online or (asked.is_older(case.serve) and not method.files):
+    if method is None or method.online or (asked.may_be_older(case.serve) and not method.files):
         return None
     reason = Reason.QUANTIZATION_MISSING_CONFIG if method.files else Reason.QUANTIZATION_UNSUPPORTED
     return Finding(reason, f"{asked_for} is asked for, and the checkpoint is not quantized", fixes=(

@@ -14,6 +14,7 @@ from deepseekserve.fits.case import MODEL_SOURCE, Case
 MIB, GIB = 1 << 20, 1 << 30
 MOST_GPUS = 16                         # of one pod that are suggested
 _USUAL_TOKENS, _USUAL_SEQUENCES = 2048, 256      # what the engine takes unasked on most GPUs
+_USUAL_PERCENT = engine.MEMORY_UTILIZATION_PERCENT
 _FP8_CACHE_FAST = 89                   # with FP8 in the GPU's own arithmetic: what all attention backends can do
 
 
@@ -64,6 +65,8 @@ def _less(case: Case, plan: sizing.Plan, found: sizing.Sizing) -> Iterator[Fix]:
         yield Fix("spec.engine.maxModelLen", str(found.largest), f"{found.largest} tokens fit")
     if _has_fixed_cache(case):
         yield Fix("spec.engine.kvCacheMemory", f"{_mib(found.request)}Mi", "one request takes as much")
+    if 0 < (case.serve.spec.engine.memory_utilization_percent or 0) < _USUAL_PERCENT and not _has_fixed_cache(case):
+        yield Fix("spec.engine.memoryUtilizationPercent", str(_USUAL_PERCENT), "the share that is taken unasked")
     if gpu and (gpu.capability or 0) >= _FP8_CACHE_FAST and plan.setup.cache_bytes > 1:
         yield Fix("spec.engine.kvCacheDtype", "FP8", "the KV cache takes half the memory")
     if (case.serve.spec.engine.max_num_batched_tokens or 0) > _USUAL_TOKENS:

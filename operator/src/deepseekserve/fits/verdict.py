@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from deepseekserve import sizing
+from deepseekserve import catalog, sizing
 from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import FITS, REFUSED, UNKNOWN, Finding, Fix
-from deepseekserve.fits import autos, checks, extras, formats, hardware, memory, remedies
+from deepseekserve.fits import asked, autos, checks, doubts, extras, formats, hardware, memory, remedies
 from deepseekserve.fits.case import Case, Decision, Known, case_of
 from deepseekserve.fits.remedies import Remedy
 
@@ -69,6 +69,8 @@ def judge(serve: DeepSeekServe, known: Known, arguments: Sequence[str] | None = 
 
 def _warnings(case: Case) -> Iterator[str]:
     gpu = case.known.gpu
+    yield from _of_another_release(case)
+    yield from doubts.arguments(case.serve)
     if gpu and hardware.is_slice(case.serve, case.known.gpu_name):
         yield f"the memory of {gpu.product} is what its name says, less 5 %"
     if gpu and gpu.capability is None:
@@ -87,6 +89,15 @@ def _warnings(case: Case) -> Iterator[str]:
         yield "the model brings Python code of its own, and spec.model.trustRemoteCode is false"
     if case.plan and case.plan.form and case.plan.form.only and not case.plan.shape.visits:
         yield f"{case.plan.form.method} quantizes experts only, and this model has none: nothing becomes smaller"
+
+
+def _of_another_release(case: Case) -> Iterator[str]:
+    image, release = case.serve.spec.engine.image, asked.version(case.serve)
+    if release is None:
+        yield f"the tag of {image} names no release of vLLM, so it was judged as {catalog.ENGINE}"
+    elif release != asked.ENGINE:
+        yield (f"what vLLM can do is known of {catalog.ENGINE}: {image} may refuse what is admitted here, "
+               "or take more memory")
 
 
 def _sentence(parts: Iterable[str]) -> str:

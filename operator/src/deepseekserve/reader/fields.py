@@ -11,17 +11,18 @@ FIELDS = (
     "num_key_value_heads", "head_dim", "intermediate_size", "ffn_dim", "vocab_size", "tie_word_embeddings",
     "word_embed_proj_dim", "max_position_embeddings", "original_max_position_embeddings", "model_max_length",
     "attention_bias", "partial_rotary_factor", "sliding_window", "use_sliding_window", "sliding_window_pattern",
-    "layer_types", "q_lora_rank", "kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim",
-    "index_head_dim", "index_n_heads", "n_routed_experts", "num_experts", "num_local_experts", "num_experts_per_tok",
-    "moe_intermediate_size", "n_shared_experts", "shared_expert_intermediate_size", "first_k_dense_replace",
-    "moe_layer_freq", "decoder_sparse_step", "mlp_only_layers", "num_nextn_predict_layers",
+    "max_window_layers", "layer_types", "q_lora_rank", "kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim",
+    "v_head_dim", "index_head_dim", "index_n_heads", "n_routed_experts", "num_experts", "num_local_experts",
+    "num_experts_per_tok", "moe_intermediate_size", "n_shared_experts", "shared_expert_intermediate_size",
+    "first_k_dense_replace", "moe_layer_freq", "decoder_sparse_step", "mlp_only_layers", "num_nextn_predict_layers",
 )
 TOWER = ("hidden_size", "intermediate_size", "num_hidden_layers", "patch_size", "image_size")
+WHOLE = "full_attention"               # layers that look at all, where those with a window are scaled otherwise
 SCALING = ("rope_type", "type", "factor", "original_max_position_embeddings")
 QUANTIZATION = (
     "quant_method", "quant_algo", "format", "bits", "w_bit", "group_size", "q_group_size", "zero_point", "sym",
     "weight_block_size", "ignored_layers", "modules_to_not_convert", "ignore", "exclude_modules", "config_groups",
-    "llm_int8_skip_modules", "load_in_4bit", "bnb_4bit_use_double_quant",
+    "llm_int8_skip_modules", "load_in_4bit", "bnb_4bit_use_double_quant", "kv_cache_scheme", "kv_cache_quant_algo",
 )
 GENERATION = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens")
 _DESCRIBED = ("quantization_config", "compression_config")
@@ -52,8 +53,15 @@ def _model(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = _of(config, FIELDS)
     for name in ("rope_scaling", "rope_parameters"):
         if isinstance(scaling := config.get(name), Mapping) and scaling:
-            kept[name] = _of(scaling, SCALING) or {"rope_type": "default"}     # the first that says something counts
+            kept[name] = _scaling(scaling)
     return kept
+
+
+def _scaling(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The first of both names that says something counts."""
+    if isinstance(whole := said.get(WHOLE), Mapping):
+        return {WHOLE: _of(whole, SCALING)}
+    return _of(said, SCALING) or {"rope_type": "default"}
 
 
 def _quantization(described: Mapping[str, Any]) -> dict[str, Any]:

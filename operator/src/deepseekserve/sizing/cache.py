@@ -13,6 +13,8 @@ from deepseekserve.sizing.weights import stages
 
 _STEPS_IN_FLIGHT = 2               # asynchronous scheduling; their tokens count beyond a sliding window
 _UNUSED_BLOCKS = 1                 # v1/core/block_pool.py keeps the first one empty
+_GROUPED_SINCE = (0, 9, 1)         # before, each layer was counted and kept as if it looked at all
+_REQUESTS_COUNTED_SINCE = (0, 22)  # before, the pool was counted as if each group took as much of it
 _FEW_MORE = 3                      # groups are as large as the larger kind when that is less than 3/2 of the smaller
 
 
@@ -29,6 +31,8 @@ def request_bytes(shape: Shape, setup: Setup, tokens: int) -> int:
 def capacity(shape: Shape, setup: Setup, memory: int, *, context: int) -> int:
     """Tokens that the engine says its cache holds: requests of the whole context, times the context."""
     blocks = max(memory, 0) // _block_bytes(shape, setup)
+    if setup.version < _REQUESTS_COUNTED_SINCE:
+        return blocks // sum(_groups(shape, setup)) * setup.block_tokens
     return blocks * context // _blocks(shape, setup, context)
 
 
@@ -42,22 +46,33 @@ def largest_context(shape: Shape, setup: Setup, memory: int) -> int:
 
 def _blocks(shape: Shape, setup: Setup, tokens: int) -> int:
     """Blocks of one request: each group of layers takes its own of the common pool."""
-    layers, size = largest_stage(shape, setup), setup.block_tokens
-    limited = [layer for layer in layers if layer.cached.window]
-    group = _group(len(layers) - len(limited), len(limited))
-    total = divided(len(layers) - len(limited), group) * divided(tokens, size)
+    size = setup.block_tokens
+    whole, limited = _groups(shape, setup)
+    total = whole * divided(tokens, size)
     if limited:
+        window = max(layer.cached.window or 0 for layer in largest_stage(shape, setup))
         in_flight = max(_STEPS_IN_FLIGHT, setup.pipeline) * setup.batched_tokens
-        kept = min((limited[0].cached.window or 0) - 1 + in_flight, tokens)
-        total += divided(len(limited), group) * (divided(kept, size) + 1)
+        total += limited * (divided(min(window - 1 + in_flight, tokens), size) + 1)
     return total
 
 
 def _block_bytes(shape: Shape, setup: Setup) -> int:
+    return setup.block_tokens * _group(*_kinds(shape, setup)) * max(
+        _token(layer.cached, setup) for layer in largest_stage(shape, setup))
+
+
+def _groups(shape: Shape, setup: Setup) -> tuple[int, int]:
+    """How many groups there are of layers that look at all, and of those with a window."""
+    whole, limited = _kinds(shape, setup)
+    group = _group(whole, limited)
+    return divided(whole, group), divided(limited, group)
+
+
+def _kinds(shape: Shape, setup: Setup) -> tuple[int, int]:
+    """How many layers look at all, and how many have a window."""
     layers = largest_stage(shape, setup)
-    limited = sum(1 for layer in layers if layer.cached.window)
-    return setup.block_tokens * _group(len(layers) - limited, limited) * max(
-        _token(layer.cached, setup) for layer in layers)
+    limited = sum(1 for layer in layers if layer.cached.window) if setup.version >= _GROUPED_SINCE else 0
+    return len(layers) - limited, limited
 
 
 def _group(whole: int, limited: int) -> int:

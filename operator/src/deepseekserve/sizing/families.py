@@ -23,14 +23,21 @@ class Family:
     extra_positions: int | None = None  # a learned table of positions, with so many rows more than the context
     latent: bool = False               # multi-head latent attention
     pattern: int = 0                   # each pattern-th layer looks at all tokens, the others through the window
+    whole_layers: int = 0              # the first ones that look at all, where there is a window; it is off unasked
     local_rotations: bool = False      # a second table of rotations, for the layers with a window
     text_config: bool = False          # the language model's fields stand in text_config
     defaults: Mapping[str, int] = field(default_factory=dict)      # of fields that config.json may leave out
 
 
+# Defaults are those of the classes in transformers.
 LLAMA = Family()
-GEMMA2 = Family(norms=4, tied=True, pattern=2)
-GEMMA3 = Family(norms=4, tied=True, head_norms=True, pattern=6, local_rotations=True)
+MISTRAL = Family(defaults={"num_key_value_heads": 8})
+QWEN2 = Family(qkv_bias=True, whole_layers=28)
+QWEN3 = Family(head_norms=True, whole_layers=28, defaults={"head_dim": 128})
+GEMMA = Family(tied=True, defaults={"head_dim": 256})
+GEMMA2 = Family(norms=4, tied=True, pattern=2, defaults={"head_dim": 256})
+GEMMA3 = Family(norms=4, tied=True, head_norms=True, pattern=6, local_rotations=True,
+                defaults={"head_dim": 256, "max_position_embeddings": 131072})
 GEMMA3_TEXT = {                        # transformers' Gemma3TextConfig
     "vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
     "max_position_embeddings": 131072,
@@ -39,19 +46,19 @@ DEEPSEEK = Family(latent=True)
 
 FAMILIES: Mapping[str, Family] = {
     "LlamaForCausalLM": LLAMA,
-    "MistralForCausalLM": LLAMA,
-    "MixtralForCausalLM": LLAMA,
+    "MistralForCausalLM": MISTRAL,
+    "MixtralForCausalLM": MISTRAL,
     "Phi3ForCausalLM": LLAMA,
     "DeepseekForCausalLM": LLAMA,
-    "Qwen2ForCausalLM": Family(qkv_bias=True),
-    "Qwen2MoeForCausalLM": Family(qkv_bias=True),
-    "Qwen3ForCausalLM": Family(head_norms=True),
-    "Qwen3MoeForCausalLM": Family(head_norms=True),
+    "Qwen2ForCausalLM": QWEN2,
+    "Qwen2MoeForCausalLM": QWEN2,
+    "Qwen3ForCausalLM": QWEN3,
+    "Qwen3MoeForCausalLM": QWEN3,
     "PhiForCausalLM": Family(
         qkv_bias=True, output_bias=True, mlp_bias=True, gated=False, norms=1, norm_bias=True, head_bias=True),
     "OPTForCausalLM": Family(
         qkv_bias=True, output_bias=True, mlp_bias=True, gated=False, norm_bias=True, tied=True, extra_positions=2),
-    "GemmaForCausalLM": Family(tied=True),
+    "GemmaForCausalLM": GEMMA,
     "Gemma2ForCausalLM": GEMMA2,
     "Gemma3ForCausalLM": GEMMA3,
     "Gemma3ForConditionalGeneration": replace(GEMMA3, text_config=True, defaults=GEMMA3_TEXT),

@@ -24,6 +24,7 @@ class Format:
     scale_bytes: int = 2
     zeros: bool = False                # a zero point of `bits` beside each scale
     only: str = ""                     # part of the names of what is quantized; empty: all that can be
+    fp8_cache: bool = False            # the checkpoint has scales for a KV cache in FP8, which is then taken unasked
     ignored: tuple[str, ...] = ()      # names, parts of names or re:patterns of what is left as it was
 
     def pieces(self, outputs: int, inputs: int) -> tuple[int, int, int]:
@@ -95,16 +96,18 @@ def _compressed(described: Mapping[str, Any]) -> Format:
     in_one_byte = weights.get("strategy") == "tensor_group" or "mxfp4" in str(described.get("format"))
     return Format("compressed-tensors", _bits(weights, "num_bits"), rows=rows, columns=columns,
                   scale_bytes=1 if in_one_byte else 2, zeros=weights.get("symmetric") is False,
-                  ignored=_names(described.get("ignore")))
+                  fp8_cache=described.get("kv_cache_scheme") is not None, ignored=_names(described.get("ignore")))
 
 
 def _modelopt(described: Mapping[str, Any]) -> Format:
     ignored = _names(described.get("ignore") or described.get("exclude_modules"))
-    named = str(described.get("quant_algo")).upper()
+    named, scheme = str(described.get("quant_algo")).upper(), described.get("kv_cache_scheme")
+    is_fp8 = isinstance(scheme, Mapping) and [scheme.get(key) for key in ("num_bits", "type", "dynamic")] == _FP8_CACHE
+    in_fp8 = is_fp8 or str(described.get("kv_cache_quant_algo")).upper() == "FP8"
     if named == "FP8":
-        return Format("modelopt", 8, rows=_ONE_SCALE, scale_bytes=4, ignored=ignored)
+        return Format("modelopt", 8, rows=_ONE_SCALE, scale_bytes=4, fp8_cache=in_fp8, ignored=ignored)
     if named == "NVFP4":
-        return Format("modelopt_fp4", 4, columns=16, scale_bytes=1, ignored=ignored)
+        return Format("modelopt_fp4", 4, columns=16, scale_bytes=1, fp8_cache=in_fp8, ignored=ignored)
     raise NotSizedError(f"no formula for weights quantized by modelopt as {named[:80]}")
 
 
@@ -146,6 +149,7 @@ def _fits(pattern: str, name: str) -> bool:
         return False
 
 
+_FP8_CACHE = [8, "float", False]       # utils/torch_utils.py, get_kv_cache_quant_algo_string
 # Repeated groups, or many repetitions: what a regular expression may need for ever for.
 _SLOW = re.compile(r"\)[*+{]|(?:[*+{].*){4}|.{300}")
 _READERS = {

@@ -3,6 +3,9 @@
 Pure; after vllm/config/model.py, _get_and_verify_max_len. Used by `reading`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from deepseekserve.sizing.fields import MOST, Fields
 
 # Position scalings that leave max_position_embeddings as it is (vllm/config/model.py, _get_and_verify_max_len).
@@ -16,14 +19,21 @@ def usual(fields: Fields, positions: int) -> int:
 
 
 def _scaling(fields: Fields) -> tuple[str, object]:
-    scaling = fields.part("rope_scaling") or fields.part("rope_parameters")
+    scaling = _part(fields)
     return str(scaling.get("rope_type", scaling.get("type", "default"))), scaling.get("factor")
+
+
+def _part(fields: Fields) -> Mapping[str, Any]:
+    """For models with windows transformers 5 has two: that of the layers which look at all is scaled."""
+    said = fields.part("rope_scaling") or fields.part("rope_parameters")
+    whole = said.get("full_attention")
+    return whole if isinstance(whole, Mapping) else said
 
 
 def older(fields: Fields) -> int:
     """Older engines multiply YaRN's own original_max_position_embeddings, whatever max_position_embeddings says."""
     kind, factor = _scaling(fields)
-    start = (fields.part("rope_scaling") or fields.part("rope_parameters")).get("original_max_position_embeddings")
+    start = _part(fields).get("original_max_position_embeddings")
     return int(start * fields.factor(factor)) if kind == "yarn" and isinstance(start, int) and 0 < start < MOST else 0
 
 

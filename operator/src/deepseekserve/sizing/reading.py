@@ -26,7 +26,7 @@ def read_shape(raw: object) -> Shape:
         name = " and ".join(str(item)[:80] for item in named) or "none"
         raise NotSizedError(f"no formula for this architecture: {name}")
     family = FAMILIES[str(named[0])]
-    fields = Fields({**family.defaults, **outer.part("text_config")}) if family.text_config else outer
+    fields = Fields({**family.defaults, **(outer.part("text_config") if family.text_config else raw)})
     if fields.number("word_embed_proj_dim", default=fields.number("hidden_size")) != fields.number("hidden_size"):
         raise NotSizedError("no formula for embeddings of another size than the model's")
     return _shape(fields, outer, family)
@@ -165,10 +165,12 @@ def _cached(fields: Fields, family: Family, index: int) -> Cached:
 
 def _window(fields: Fields, family: Family, index: int) -> int | None:
     window, types = fields.optional("sliding_window"), fields.items("layer_types")
-    if not window or not fields.flag("use_sliding_window", default=True):
+    if not window or not fields.flag("use_sliding_window", default=not family.whole_layers):
         return None
     if types:
         return window if types[index % len(types)] == "sliding_attention" else None
+    if index < fields.number("max_window_layers", default=family.whole_layers):
+        return None
     pattern = fields.number("sliding_window_pattern", default=family.pattern or 1)
     return window if pattern == 1 or (index + 1) % pattern else None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 BLOCK_TOKENS = 16                  # of the KV cache on GPUs (vllm/config/cache.py, DEFAULT_BLOCK_SIZE)
 CPU_BLOCK_TOKENS = 128             # on CPU: the logs of vLLM 0.32
+NEWEST = (1 << 16,)                # the release that the formulas follow, whichever that is
 
 
 @dataclass(frozen=True)
@@ -24,3 +25,5 @@ class Setup:
     graphs: bool = True                # CUDA graphs: not with --enforce-eager
     whole_experts: bool = False        # --enable-expert-parallel: ranks share experts by their number
     draft: bool = False                # speculative decoding by the model's own draft layer
+    head: bool = True                  # a pooling model is loaded without it
+    version: tuple[int, ...] = NEWEST  # of vLLM: older ones differ in what they count, and in what they take

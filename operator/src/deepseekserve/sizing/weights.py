@@ -5,6 +5,7 @@ in distributed/utils.py (get_pp_indices), the table of rotations as in layers/ro
 """
 
 from collections.abc import Iterator, Sequence
+from math import gcd
 
 from deepseekserve.sizing.allocator import allocated
 from deepseekserve.sizing.formats import Format
@@ -12,6 +13,7 @@ from deepseekserve.sizing.setup import Setup
 from deepseekserve.sizing.shape import Layer, Matrix, Shape, divided
 
 FLOAT_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
+_REFINED_SINCE, _LEAST_TILE = (0, 31), 32
 _KEPT_TWICE = "kv_b_proj"              # MLA: vLLM keeps a dequantized copy (mla_attention.py, split_kv_b_proj)
 # Matrices that vLLM keeps as one tensor.
 _FUSED = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "gate_up", "up_proj": "gate_up",
@@ -65,11 +67,25 @@ def indivisible(shape: Shape, form: Format | None, setup: Setup) -> Sequence[str
         problems.append(f"{shape.kv_heads} KV heads")
     if shape.padded_vocabulary % tensor:
         problems.append(f"a vocabulary of {shape.padded_vocabulary} rows")
-    tile = max([size for size in (form.rows, form.columns) if size < shape.hidden], default=1) if form else 1
-    inner = {matrix.outputs for layer in shape.layers for matrix in layer.matrices
-             if "up_proj" in matrix.name and not (setup.whole_experts and ".experts." in matrix.name)}
-    blocks = f" in blocks of {tile}" if tile > 1 else ""
-    return [*problems, *(f"an inner size of {size}{blocks}" for size in sorted(inner) if size % (tensor * tile))]
+    inner = {(matrix.outputs, ".experts." in matrix.name) for layer in shape.layers for matrix in layer.matrices
+             if "up_proj" in matrix.name}
+    for size, is_expert in sorted(inner):
+        tile = _tile(shape, form, setup, size if is_expert else 0) if form else 1
+        if size % (tensor * tile) and not (is_expert and setup.whole_experts):
+            problems.append(f"an inner size of {size}{f' in blocks of {tile}' if tile > 1 else ''}")
+    return problems
+
+
+def _tile(shape: Shape, form: Format, setup: Setup, expert: int) -> int:
+    """Outputs, or inputs, that share a scale, and so must be on one rank.
+
+    Of an expert's inner size the engine makes smaller ones, down to 32, where the checkpoint's own do not suit: of
+    AWQ and GPTQ (quantization/moe_wna16.py), and of FP8 in blocks (fused_moe/oracle/fp8.py).
+    """
+    tile = max([size for size in (form.rows, form.columns) if size < shape.hidden], default=1)
+    is_refined = form.method in ("awq", "gptq") or (form.method == "fp8" and setup.version >= _REFINED_SINCE)
+    finer = gcd(tile, expert // setup.tensor, shape.hidden) if expert and is_refined else tile
+    return finer if finer >= _LEAST_TILE else tile
 
 
 def _stage(shape: Shape, form: Format | None, setup: Setup, place: tuple[int, int, int]) -> Iterator[int]:
@@ -91,7 +107,7 @@ def _stage(shape: Shape, form: Format | None, setup: Setup, place: tuple[int, in
         yield from made[key]
     if is_last:
         yield from (shape.final * size, divided(shape.vocabulary, setup.tensor) * size if shape.head_bias else 0)
-        yield 0 if number == 0 and shape.tied else table
+        yield 0 if (number == 0 and shape.tied) or not setup.head else table
         if shape.draft and setup.draft:
             yield from _tensors(shape.draft, len(shape.layers), form, setup)
 

@@ -9,8 +9,12 @@ from deepseekserve.sizing.weights import FLOAT_BYTES, stages
 
 MIB = 1 << 20
 LOGITS_COPIES = 4                  # of the logits in 32 bits: in 16, in 32, probabilities, noise (v1/sample)
+SORTING_COPIES = 7                 # the same of a sampler that sorts them
+SORTED_BEFORE = (0, 17)
 GRAPH_BYTES = 200 * 1024           # of one captured graph, per layer: within what logs since 0.17 say
 OTHER_BYTES = 1000 * MIB           # CUDA's modules, workspaces of libraries, memory that torch holds unused
+OTHER_BYTES_BEFORE = 200 * MIB     # what was counted of it until all that is missing from the free memory was
+ALL_COUNTED_SINCE = (0, 21)        # the graphs too, which were captured beside the share of memory before
 RANKS_BYTES = 600 * MIB            # NCCL's buffers, where there are several ranks: as one log of four ranks states
 _LOGIT_BYTES = 4
 _MOST_CAPTURED = 512               # vllm/config/vllm.py, _set_cudagraph_sizes
@@ -19,7 +23,8 @@ _MOST_CAPTURED = 512               # vllm/config/vllm.py, _set_cudagraph_sizes
 def activation_bytes(shape: Shape, setup: Setup) -> int:
     """The peak of the profiling run: the widest layer with a full batch, or the sampler with all requests."""
     rows = min(setup.sequences, setup.batched_tokens)
-    return setup.on_gpu * max(forward_bytes(shape, setup), logits_bytes(rows * shape.vocabulary, LOGITS_COPIES))
+    copies = SORTING_COPIES if setup.version < SORTED_BEFORE else LOGITS_COPIES
+    return setup.on_gpu * max(forward_bytes(shape, setup), logits_bytes(rows * shape.vocabulary, copies))
 
 
 def forward_bytes(shape: Shape, setup: Setup) -> int:
@@ -36,7 +41,7 @@ def logits_bytes(logits: int, copies: int) -> int:
 
 def graph_bytes(shape: Shape, setup: Setup) -> int:
     """The captured graphs: batches of mixed length to twice the requests, of single tokens to their number."""
-    if not (setup.on_gpu and setup.graphs):
+    if not (setup.on_gpu and setup.graphs and setup.version >= ALL_COUNTED_SINCE):
         return 0
     captured = _sizes(2 * setup.sequences) + _sizes(setup.sequences)
     return captured * max(stages(len(shape.layers), setup.pipeline)) * GRAPH_BYTES
@@ -44,7 +49,8 @@ def graph_bytes(shape: Shape, setup: Setup) -> int:
 
 def other_bytes(setup: Setup) -> int:
     """What torch does not count."""
-    return setup.on_gpu * (OTHER_BYTES + (RANKS_BYTES if setup.tensor * setup.pipeline > 1 else 0))
+    alone = OTHER_BYTES if setup.version >= ALL_COUNTED_SINCE else OTHER_BYTES_BEFORE
+    return setup.on_gpu * (alone + (RANKS_BYTES if setup.tensor * setup.pipeline > 1 else 0))
 
 
 def _sizes(most: int) -> int:
