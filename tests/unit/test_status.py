@@ -833,6 +833,11 @@ def test_whether_it_can_work_is_a_condition(fit: Fit | None, status: str, reason
     assert told.message
 
 
+def test_what_may_go_wrong_all_the_same_stands_in_the_condition() -> None:
+    told = condition(fitted(Fit("True", "it fits", warnings=("it is close", "it is old"))), "Fits")
+    assert (told.status, told.message) == ("True", "it fits; but note: it is close; it is old")
+
+
 def test_what_was_computed_is_shown() -> None:
     assert fitted(Fit("True", "it fits")).sizing is None
     shown = fitted(Fit("True", "it fits", amounts=AMOUNTS)).sizing

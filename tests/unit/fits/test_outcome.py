@@ -70,6 +70,11 @@ def test_a_refusal_that_no_field_can_cure_says_so() -> None:
     assert found.finding.remedy.startswith("Choose another model or other nodes; to start it all the same, ")
 
 
+def test_a_warning_goes_with_the_fit() -> None:
+    (warning,) = fit(f"{DISTILL}Qwen-1.5B", engine={"image": "vllm/vllm-openai:v0.31.0"}).warnings
+    assert warning.startswith("what vLLM can do is known of 0.32.0")
+
+
 @pytest.mark.parametrize("source", ["hf://somebody/fine-tune", f"{DISTILL}Qwen-1.5B"])
 def test_what_is_not_known_is_said(source: str) -> None:
     found = fit(source)

@@ -650,8 +650,18 @@ def test_a_pooling_model_has_no_head(arguments: list[str]) -> None:
     assert whole.weights - found.weights == 65536 * 512 * 2
 
 
-def test_a_prompt_was_one_step_of_engines_before_0_8() -> None:
-    old, new = (of(llama(), engine={"image": f"x:v0.{minor}"}).case.plan for minor in (7, 8))
-    assert old
-    assert new
-    assert (old.setup.batched_tokens, new.setup.batched_tokens) == (4096, 2048)
+@pytest.mark.parametrize(("gpu", "image", "tokens"), [
+    ("A10G", "x:v0.7.3", 4096), ("A10G", "x:v0.8.0", 2048), ("T4", "x:v0.9.2", 4096), ("T4", "x:v0.10.0", 2048),
+])
+def test_a_prompt_was_one_step_of_older_engines(gpu: str, image: str, tokens: int) -> None:
+    plan = of(llama(torch_dtype="float16"), gpu, engine={"image": image}).case.plan
+    assert plan
+    assert plan.setup.batched_tokens == tokens
+
+
+@pytest.mark.parametrize(("name", "says"), [
+    ("V100", "; it has Tesla-V100-SXM2-16GB and Tesla-V100-SXM2-32GB"), ("MI300X", ""),
+])
+def test_a_name_that_may_mean_several_gpus_is_answered_with_them(name: str, says: str) -> None:
+    found = fits.judge(serve("pvc://models/own"), fits.Known(llama(), gpu_name=name))
+    assert found.missing == (f"the GPU {name} is not in the catalogue, and its memory is not known{says}",)

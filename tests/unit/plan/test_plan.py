@@ -116,7 +116,7 @@ def test_the_resources_own_gpu_counts_unless_another_is_named(file: Any, capsys:
 def test_a_gpu_that_nobody_knows_is_named(name: str, file: Any, capsys: pytest.CaptureFixture[str]) -> None:
     found = planned(capsys, "-f", file(resource()), f"--gpu={name}")
     assert found["exitCode"] == 3
-    assert found["plans"][0]["missing"] == [f"the GPU {name} is not in the catalogue, and its memory not known"]
+    assert found["plans"][0]["missing"] == [f"the GPU {name} is not in the catalogue, and its memory is not known"]
     assert "budgetBytes" not in found["plans"][0]["sizing"]
 
 
@@ -379,6 +379,10 @@ def test_a_page_without_a_sum_says_so(file: Any, folder: Any, capsys: pytest.Cap
      ["weights      head: 152,064 x", "stage 2 of 2 has most: layers 15 to 28"]),
     ("hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", {"engine": {"device": "CPU"}, "resources": {"memory": "64Gi"}},
      [], ["KV cache"]),
+    ("hf://deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B",
+     {"engine": {"maxModelLen": 4096, "image": "vllm/vllm-openai:v0.16.0", "extraArgs": ["--runner", "pooling"]}},
+     ["--gpu", "A10G"], ["256 requests x 151,936 x 4 x 7", "beside the budget in this release = 0",
+                         "embedding, and no head for a pooling model"]),
 ])
 def test_explained_formulas_have_their_numbers(
     source: str, spec: dict[str, Any], options: list[str], parts: list[str], file: Any,

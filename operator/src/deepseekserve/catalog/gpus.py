@@ -49,6 +49,12 @@ def find_gpu(name: str) -> Gpu | None:
     return _BY_NAME.get(_key(re.sub("-SHARED$", "", name.strip(), flags=re.IGNORECASE)))
 
 
+def gpus_like(name: str) -> tuple[Gpu, ...]:
+    """Products of which a name that is not found may mean one: those whose names it is the beginning of."""
+    beginning = _key(name)
+    return tuple(gpu for gpu in GPUS if beginning and _key(gpu.product).startswith(beginning))
+
+
 def _key(name: str) -> str:
     return _BRAND.sub("", re.sub("[^a-z0-9]", "", name.lower()))
 

@@ -34,6 +34,7 @@ class Fit:
     read: str = ""                         # of the model's files, where they were
     enforced: bool = False                 # no pod is made for it
     pending: bool = False                  # nothing is decided yet: its model is being read
+    warnings: tuple[str, ...] = ()         # what may go wrong all the same
 
     @property
     def refused(self) -> bool:

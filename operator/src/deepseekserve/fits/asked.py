@@ -22,7 +22,8 @@ _GIB = 1 << 30
 _CACHE_BYTES = {"Float16": 2, "BFloat16": 2, "FP8": 1, "FP8E4M3": 1, "FP8E5M2": 1}
 # vLLM's engine/arg_utils.py, get_batch_defaults: memory from which on, requests at once, tokens of a step.
 _DEFAULTS = ((160 * _GIB, 1024, 16384), (70 * _GIB, 1024, 8192), (0, 256, 2048))
-_CHUNKED_SINCE, _CHUNKED_BEYOND = (0, 8), 32768   # before, a prompt of so many tokens was one step
+# Before, a prompt of so many tokens was one step; on GPUs before Ampere for two releases more.
+_CHUNKED_SINCE, _CHUNKED_SINCE_ON_TURING, _CHUNKED_BEYOND = (0, 8), (0, 10), 32768
 _CPU_DEFAULTS = (128, 2048)            # times the ranks
 
 
@@ -51,7 +52,8 @@ def setup(
     by_rank = tuple(tensor * pipeline * number for number in _CPU_DEFAULTS)
     sequences, tokens = _defaults(gpu, release) if on_gpu else by_rank
     sequences, longest = asked.max_num_seqs or sequences, context(serve, shape)
-    is_whole = not is_chunked(serve) or (release < _CHUNKED_SINCE and longest <= _CHUNKED_BEYOND)
+    since = _CHUNKED_SINCE if gpu is None or gpu.has_bfloat16 else _CHUNKED_SINCE_ON_TURING
+    is_whole = not is_chunked(serve) or (release < since and longest <= _CHUNKED_BEYOND)
     tokens = max(tokens, longest) if is_whole else tokens
     in_fp8 = form is not None and form.fp8_cache and release >= _CACHE_SCHEMES_SINCE
     usual_block = sizing.BLOCK_TOKENS if on_gpu else sizing.CPU_BLOCK_TOKENS

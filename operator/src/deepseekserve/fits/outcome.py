@@ -49,7 +49,7 @@ def fit_of(verdict: Verdict) -> Fit:
     if verdict.refusals:
         least = verdict.remedies[0].fixes if verdict.remedies else ()
         finding = Finding(verdict.refusals[0].reason, verdict.message, _remedy(verdict), least)
-    return Fit(verdict.fits, verdict.message, finding, _amounts(verdict.case))
+    return Fit(verdict.fits, verdict.message, finding, _amounts(verdict.case), warnings=verdict.warnings)
 
 
 def _remedy(verdict: Verdict) -> str:

@@ -51,6 +51,8 @@ def _weights(plan: sizing.Plan, found: sizing.Sizing) -> Iterator[str]:
 def _tables(plan: sizing.Plan, stage: int) -> str:
     """What a stage has of the embedding and the head."""
     is_first, is_last = stage == 0, stage == plan.setup.pipeline - 1
+    if is_first and is_last and not plan.setup.head:
+        return "embedding, and no head for a pooling model"
     if is_first and is_last:
         return "embedding, which is the head too" if plan.shape.tied else "embedding, and as much for the head"
     return "embedding" if is_first else "head" if is_last else "none of the embedding and the head, which would be"
@@ -71,11 +73,14 @@ def _working(shape: Shape, setup: Setup, found: sizing.Sizing) -> Iterator[str]:
         return
     rows = min(setup.sequences, setup.batched_tokens)
     forward = working.forward_bytes(shape, setup)
-    logits = working.logits_bytes(rows * shape.vocabulary, working.LOGITS_COPIES)
+    copies = working.logits_copies(setup)
+    logits = working.logits_bytes(rows * shape.vocabulary, copies)
     yield f"activations  a full batch: {setup.batched_tokens:,} tokens in the widest layer = {forward:,}"
-    yield (f"             the sampler: {rows:,} requests x {shape.vocabulary:,} x 4 x {working.LOGITS_COPIES} = "
-           f"{logits:,}; the larger counts: {found.activations:,}")
+    yield (f"             the sampler: {rows:,} requests x {shape.vocabulary:,} x 4 x {copies} = {logits:,}; "
+           f"the larger counts: {found.activations:,}")
     graphs = "captured sizes x layers x 200 KiB" if setup.graphs else "none: enforceEager"
+    if setup.version < working.ALL_COUNTED_SINCE:
+        graphs = "beside the budget in this release"
     yield f"graphs       {graphs} = {found.graphs:,}"
     yield f"other        what is not torch's, and NCCL where there are several ranks = {found.other:,}"
 

@@ -23,8 +23,8 @@ _MOST_CAPTURED = 512               # vllm/config/vllm.py, _set_cudagraph_sizes
 def activation_bytes(shape: Shape, setup: Setup) -> int:
     """The peak of the profiling run: the widest layer with a full batch, or the sampler with all requests."""
     rows = min(setup.sequences, setup.batched_tokens)
-    copies = SORTING_COPIES if setup.version < SORTED_BEFORE else LOGITS_COPIES
-    return setup.on_gpu * max(forward_bytes(shape, setup), logits_bytes(rows * shape.vocabulary, copies))
+    logits = logits_bytes(rows * shape.vocabulary, logits_copies(setup))
+    return setup.on_gpu * max(forward_bytes(shape, setup), logits)
 
 
 def forward_bytes(shape: Shape, setup: Setup) -> int:
@@ -32,6 +32,11 @@ def forward_bytes(shape: Shape, setup: Setup) -> int:
     expert = divided(shape.expert, setup.tensor)
     inner = max(3 * divided(shape.widest, setup.tensor), shape.visits * (max(2 * expert, shape.hidden) + expert))
     return setup.batched_tokens * (2 * shape.hidden + inner) * FLOAT_BYTES[setup.dtype]
+
+
+def logits_copies(setup: Setup) -> int:
+    """How many times the sampler has the logits."""
+    return SORTING_COPIES if setup.version < SORTED_BEFORE else LOGITS_COPIES
 
 
 def logits_bytes(logits: int, copies: int) -> int:

@@ -140,7 +140,8 @@ def _fits(case: Case) -> Verdict:
     fit = case.facts.fit
     if fit is None:
         return Verdict("Fits", None, Reason.INVALID_SPEC.value, "The spec cannot be used: nothing was computed.")
+    message = f"{fit.message}; but note: {'; '.join(fit.warnings)}" if fit.warnings else fit.message
     if fit.finding:
         return Verdict("Fits", False, fit.finding.reason.value, fit.message)
     known = fit.status == FITS
-    return Verdict("Fits", known or None, "Fits" if known else "NotKnown", fit.message)
+    return Verdict("Fits", known or None, "Fits" if known else "NotKnown", message)
