@@ -11,11 +11,12 @@ from deepseekserve.api import InvalidSpec
 from deepseekserve.facts import Fix
 from deepseekserve.fits.case import mended as mended_case
 from tests.unit.fits.cases import DISTILL, R1, judged, known, mended, offers, reasons, serve
-from tests.unit.sizing.models import gemma3, llama
+from tests.unit.sizing.models import config, gemma3, llama
 
 GUIDE: dict[str, Any] = {"engine": {"quantization": "AWQ", "maxModelLen": 32768}}
 V4 = "hf://deepseek-ai/DeepSeek-V4-Flash"
 GIB = 1 << 30
+VLLM = "vllm/vllm-openai"
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096}
 
 
@@ -147,12 +148,12 @@ def test_the_checkpoints_own_quantization_is_admitted(quantization: str, name: s
 
 
 def test_an_older_engine_made_fp8_of_plain_weights_and_ran_on_older_gpus() -> None:
-    old = {"engine": {"quantization": "FP8", "maxModelLen": 4096, "image": "vllm/vllm-openai:v0.8.5"}}
+    old = {"engine": {"quantization": "FP8", "maxModelLen": 4096, "image": f"{VLLM}:v0.8.5"}}
     assert judged(DISTILL + "Qwen-7B", "A10G", **old).fits == "True"
     assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={
-        "maxModelLen": 4096, "image": "x:v0.8", "dtype": "Float16"}).fits == "True"
+        "maxModelLen": 4096, "image": f"{VLLM}:v0.8", "dtype": "Float16"}).fits == "True"
     assert judged(DISTILL + "Qwen-1.5B", "V100-16GB", engine={
-        "maxModelLen": 4096, "image": "x:v0.32.0", "dtype": "Float16"}).fits == "False"
+        "maxModelLen": 4096, "image": f"{VLLM}:v0.32.0", "dtype": "Float16"}).fits == "False"
 
 
 @pytest.mark.parametrize(("image", "gpu", "engine", "says"), [
@@ -162,7 +163,7 @@ def test_an_older_engine_made_fp8_of_plain_weights_and_ran_on_older_gpus() -> No
     ("v0.12.0", "T4", {"quantization": "FP8", "dtype": "Float16"}, ""),
 ])
 def test_an_older_engine_can_do_less(image: str, gpu: str, engine: dict[str, Any], says: str) -> None:
-    found = of(llama(), gpu, engine={"image": f"registry.local:5000/vllm/vllm-openai:{image}", **engine})
+    found = of(llama(), gpu, engine={"image": f"registry.local:5000/vllm-openai:{image}", **engine})
     assert found.message.startswith(says) if says else found.fits == "True"
     assert (found.fits == "False") == bool(says)
 
@@ -175,11 +176,13 @@ def test_older_engines_compute_awq_and_gptq_in_float16_alone_where_it_is_asked_f
     method: str, asked_for: str, image: str, is_refused: bool,
 ) -> None:
     raw = llama(quantization_config={"quant_method": method, "bits": 4, "group_size": 128})
-    found = of(raw, "A10G", engine={"quantization": asked_for, "dtype": "BFloat16", "image": f"x:{image}"})
+    found = of(raw, "A10G", engine={"quantization": asked_for, "dtype": "BFloat16", "image": f"{VLLM}:{image}"})
     assert reasons(found) == (["DtypeUnsupported"] if is_refused else [])
 
 
-@pytest.mark.parametrize(("image", "is_refused"), [("x:v0.8.5", False), ("x:v0.9.1", True), (None, True), ("x", False)])
+@pytest.mark.parametrize(("image", "is_refused"), [
+    (f"{VLLM}:v0.8.5", False), (f"{VLLM}:v0.9.1", True), (None, True), ("x", False),
+])
 def test_gemma_in_float16_is_refused_by_engines_that_refuse_it(image: str | None, is_refused: bool) -> None:
     raw = llama(architectures=["Gemma2ForCausalLM"], model_type="gemma2", torch_dtype="float32")
     found = of(raw, "T4", engine={"dtype": "Float16", **({"image": image} if image else {})})
@@ -187,10 +190,13 @@ def test_gemma_in_float16_is_refused_by_engines_that_refuse_it(image: str | None
 
 
 @pytest.mark.parametrize(("image", "warning"), [
-    ("vllm/vllm-openai:v0.32.0", ""), ("vllm/vllm-openai:v0.32.0@sha256:0", ""), (None, ""),
-    ("vllm/vllm-openai:v0.8.5.post1", "what vLLM can do is known of 0.32.0: vllm/vllm-openai:v0.8.5.post1 may refuse"),
-    ("vllm/vllm-openai:v0.33.0", "what vLLM can do is known of 0.32.0: vllm/vllm-openai:v0.33.0 may refuse"),
+    (f"{VLLM}:v0.32.0", ""), (f"{VLLM}:v0.32.0@sha256:0", ""), (None, ""),
+    (f"{VLLM}:v0.8.5.post1", "what vLLM can do is known of 0.32.0: vllm/vllm-openai:v0.8.5.post1 may refuse"),
+    (f"{VLLM}:v0.33.0", "what vLLM can do is known of 0.32.0: vllm/vllm-openai:v0.33.0 may refuse"),
     ("nvcr.io/nvidia/vllm:25.10-py3", "the tag of nvcr.io/nvidia/vllm:25.10-py3 names no release of vLLM"),
+    ("harbor.local/mirror/vllm/vllm-openai-cpu:v0.32.0", ""), ("vllm-openai:v0.32", ""),
+    ("lmcache/vllm-openai:v0.3.9", "the tag of lmcache/vllm-openai:v0.3.9 names no release of vLLM"),
+    ("acme/llm:0.7.1", "the tag of acme/llm:0.7.1 names no release of vLLM"),
     ("localhost:5000/vllm", "the tag of localhost:5000/vllm names no release of vLLM"),
 ])
 def test_an_image_of_another_release_is_judged_and_warned_of(image: str | None, warning: str) -> None:
@@ -317,7 +323,7 @@ def test_a_copy_of_the_model_is_offered_with_all_that_it_needs() -> None:
 
 
 def test_an_older_engine_is_offered_the_context_that_fits() -> None:
-    older = {"image": "vllm/vllm-openai:v0.8.5", "maxModelLen": 131072, "dtype": "Float16"}
+    older = {"image": f"{VLLM}:v0.8.5", "maxModelLen": 131072, "dtype": "Float16"}
     found = judged(DISTILL + "Llama-8B", "V100-32GB", engine=older)
     assert offers(found)[0][0] == "engine.maxModelLen"
 
@@ -541,8 +547,8 @@ def test_longrope_is_left_out_unless_a_longer_context_is_asked_for() -> None:
 @pytest.mark.parametrize(("more", "image", "context", "expected"), [
     ({"model_max_length": 8192}, None, 8192, "True"), ({"model_max_length": 8192}, None, 8193, "False"),
     ({"model_max_length": 1e30}, None, 4097, "True"), ({"model_max_length": "x"}, None, 4097, "False"),
-    ({"rope_scaling": YARN}, None, 16384, "False"), ({"rope_scaling": YARN}, "vllm/vllm-openai:v0.8.5", 16384, "True"),
-    ({"rope_scaling": YARN}, "vllm/vllm-openai:v0.8.5", 16385, "False"),
+    ({"rope_scaling": YARN}, None, 16384, "False"), ({"rope_scaling": YARN}, f"{VLLM}:v0.8.5", 16384, "True"),
+    ({"rope_scaling": YARN}, f"{VLLM}:v0.8.5", 16385, "False"),
 ])
 def test_the_models_own_context_is_derived_as_the_engine_does_it(
     more: dict[str, Any], image: str | None, context: int, expected: str,
@@ -588,7 +594,8 @@ SCALED = {"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo"
 
 
 @pytest.mark.parametrize(("described", "engine", "bytes_"), [
-    (SCALED, {}, 1), (SCALED, {"kvCacheDtype": "BFloat16"}, 2), (SCALED, {"image": "x:v0.10.2"}, 2),
+    (SCALED, {}, 1), (SCALED, {"kvCacheDtype": "BFloat16"}, 2), (SCALED, {"image": "x:latest"}, 1),
+    (SCALED, {"image": f"{VLLM}:v0.10.2"}, 2),
     ({"quant_method": "modelopt", "quant_algo": "FP8"}, {}, 2),
 ])
 def test_a_checkpoint_with_scales_for_an_fp8_cache_has_one(
@@ -624,13 +631,15 @@ def test_a_share_of_the_memory_that_is_too_small_can_be_larger() -> None:
 @pytest.mark.parametrize(("arguments", "warning"), [
     (["--no-such-flag", "3"], "vLLM 0.32.0 has no --no-such-flag"),
     (["--max-num-sequence=3"], "vLLM 0.32.0 has no --max-num-sequence: the nearest is --max-num-seqs"),
-    (["--tool-call-parser", "nosuch"], "vLLM 0.32.0 takes no nosuch for --tool-call-parser, but apertus, "),
+    (["--tool-call-parser", "nosuch"], "vLLM 0.32.0 takes no nosuch for --tool-call-parser"),
+    (["--tool-call-parser", "deepseek-v3"], "vLLM 0.32.0 takes no deepseek-v3 for --tool-call-parser: the nearest is "),
+    (["--reasoning-parser-plugin", "/models/mine.py", "--reasoning-parser", "mine"], ""),
     (["--tool-call-parser", "mine", "--tool-parser-plugin", "/models/mine.py"], ""),
     (["--tool-call-parser", "hermes", "--enable-auto-tool-choice"], ""),
     (["--enable-auto-tool-choice"], "--enable-auto-tool-choice needs --tool-call-parser"),
-    (["--reasoning-parser"], "vLLM 0.32.0 takes no empty value for --reasoning-parser, but "),
-    (["--load-format", "foo"], "vLLM 0.32.0 takes no foo for --load-format, but auto, "),
-    (["--no-enable-chunked-prefill", "--seed", "-1", "-O3", "-cc.mode=3", "--compilation_config.mode", "3"], ""),
+    (["--reasoning-parser="], ""),
+    (["--load-format", "foo"], "vLLM 0.32.0 takes no foo for --load-format"),
+    (["--no-enable-chunked-prefill", "--seed", "-1", "-O3", "-asc", "2", "--compilation_config.mode", "3"], ""),
     (["--max-loras", "2", "--disable-log-st"], ""),
 ])
 def test_arguments_that_the_engine_does_not_have_are_warned_of(arguments: list[str], warning: str) -> None:
@@ -638,7 +647,8 @@ def test_arguments_that_the_engine_does_not_have_are_warned_of(arguments: list[s
     assert found.fits != "False"
     assert [said[:len(warning)] for said in found.warnings if "vLLM" in said or "needs" in said] == (
         [warning] if warning else [])
-    assert of(llama(), engine={"extraArgs": arguments, "image": "x:v0.33.0"}).warnings[0].startswith("what vLLM can do")
+    newer = of(llama(), engine={"extraArgs": arguments, "image": f"{VLLM}:v0.33.0"})
+    assert newer.warnings[0].startswith("what vLLM can do")
 
 
 @pytest.mark.parametrize("arguments", [["--runner", "pooling"], ["--task=embed"], ["--convert", "classify"]])
@@ -650,11 +660,66 @@ def test_a_pooling_model_has_no_head(arguments: list[str]) -> None:
     assert whole.weights - found.weights == 65536 * 512 * 2
 
 
+def test_a_checkpoints_own_fp8_cache_is_refused_where_the_gpu_has_no_code_for_it() -> None:
+    raw = llama(torch_dtype="float16", quantization_config={
+        "quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"},
+        "config_groups": {"group_0": {"weights": {"num_bits": 4, "strategy": "group", "group_size": 128}}}})
+    for said in ("Auto", "FP8"):
+        found = of(raw, "T4", engine={"kvCacheDtype": said})
+        assert reasons(found) == ["QuantizationUnsupported"]
+        assert offers(found)[0] == ("engine.kvCacheDtype", "Float16")
+    assert of(raw, "T4", engine={"kvCacheDtype": "Float16"}).fits == "True"
+    assert of(raw, "A10G").fits == "True"
+    assert reasons(of(raw, "A10G", engine={"kvCacheDtype": "FP8E5M2"})) == ["QuantizationUnsupported"]
+    older = of(raw, "A10G", engine={"kvCacheDtype": "FP8E5M2", "image": f"{VLLM}:v0.15.1"})
+    assert older.fits == "True"
+
+
+def test_a_latent_cache_in_fp8_is_refused_before_ada_with_bfloat16_in_its_place() -> None:
+    raw = {**config("DeepSeek-V2-Lite"), "quantization_config": {
+        "quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"},
+        "config_groups": {"group_0": {"weights": {"num_bits": 8, "strategy": "channel"}}}}}
+    found = of(raw, "A100-80GB", engine={"maxModelLen": 4096})
+    assert offers(found) == [("engine.kvCacheDtype", "BFloat16")]
+
+
+def test_on_cpu_older_engines_take_awq_in_bfloat16() -> None:
+    raw = llama(quantization_config={"quant_method": "awq", "bits": 4, "group_size": 128})
+    engine = {"device": "CPU", "quantization": "AWQ", "image": "vllm/vllm-openai-cpu:v0.10.2"}
+    assert of(raw, None, engine=engine, resources={"memory": "64Gi"}).fits == "True"
+
+
+def test_gemma_by_an_image_without_a_release_is_summed_as_0_32_would_take_it() -> None:
+    raw = llama(architectures=["Gemma2ForCausalLM"], model_type="gemma2")
+    plan = of(raw, "T4", engine={"image": "vllm/vllm-openai:latest"}).case.plan
+    assert plan
+    assert plan.setup.dtype == "float32"
+
+
+@pytest.mark.parametrize(("gpu", "image", "sequences", "tokens"), [
+    ("B200", "v0.32.0", 1024, 16384), ("B200", "v0.22.1", 1024, 8192), ("B200", "v0.7.3", 256, 4096),
+    ("A100-80GB", "v0.32.0", 256, 2048), ("A100-80GB", "v0.8.5", 1024, 8192), ("A10G", "v0.8.5", 256, 2048),
+])
+def test_what_a_step_holds_unasked_depends_on_gpu_and_release(
+    gpu: str, image: str, sequences: int, tokens: int,
+) -> None:
+    plan = of(llama(), gpu, engine={"image": f"{VLLM}:{image}"}).case.plan
+    assert plan
+    assert (plan.setup.sequences, plan.setup.batched_tokens) == (sequences, tokens)
+
+
+def test_an_older_engine_that_is_asked_to_chunks_a_prompt() -> None:
+    engine = {"image": f"{VLLM}:v0.7.3", "extraArgs": ["--enable-chunked-prefill"]}
+    plan = of(llama(), "A10G", engine=engine).case.plan
+    assert plan
+    assert plan.setup.batched_tokens == 2048
+
+
 @pytest.mark.parametrize(("gpu", "image", "tokens"), [
-    ("A10G", "x:v0.7.3", 4096), ("A10G", "x:v0.8.0", 2048), ("T4", "x:v0.9.2", 4096), ("T4", "x:v0.10.0", 2048),
+    ("A10G", "v0.7.3", 4096), ("A10G", "v0.8.0", 2048), ("T4", "v0.9.2", 4096), ("T4", "v0.10.0", 2048),
 ])
 def test_a_prompt_was_one_step_of_older_engines(gpu: str, image: str, tokens: int) -> None:
-    plan = of(llama(torch_dtype="float16"), gpu, engine={"image": image}).case.plan
+    plan = of(llama(torch_dtype="float16"), gpu, engine={"image": f"{VLLM}:{image}"}).case.plan
     assert plan
     assert plan.setup.batched_tokens == tokens
 

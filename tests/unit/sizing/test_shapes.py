@@ -114,6 +114,8 @@ def test_a_models_own_context_is_scaled_as_the_engine_scales_it(changes: dict[st
     ({"sliding_window": 64, "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": True}, [None] * 4),
     ({"sliding_window": 64, "architectures": ["Qwen3ForCausalLM"], "use_sliding_window": True, "max_window_layers": 3},
      [None] * 3 + [64]),
+    ({"sliding_window": 64, "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": True, "max_window_layers": 0},
+     [64] * 4),
     ({"sliding_window": 64, "sliding_window_pattern": 2}, [64, None, 64, None]),
     ({"sliding_window": 64, "layer_types": ["full_attention", "sliding_attention"] * 2}, [None, 64, None, 64]),
 ])
@@ -130,7 +132,7 @@ def test_the_checkpoints_number_format_is_read_under_both_names_and_may_be_anyth
 
 @pytest.mark.parametrize(("architecture", "fields", "token"), [
     ("Qwen3ForCausalLM", {}, 2 * 128), ("Qwen3ForCausalLM", {"head_dim": 32}, 2 * 32),
-    ("GemmaForCausalLM", {}, 2 * 256),
+    ("Qwen3MoeForCausalLM", {}, 2 * 64), ("GemmaForCausalLM", {}, 2 * 256),
     ("LlamaForCausalLM", {}, 2 * 64), ("MistralForCausalLM", {"num_key_value_heads": 2}, 2 * 64),
 ])
 def test_what_a_config_leaves_out_is_what_transformers_takes(

@@ -12,7 +12,8 @@ from deepseekserve.fits import extras
 from deepseekserve.quantity import parse_quantity
 
 ENGINE = tuple(int(part) for part in catalog.ENGINE.split("."))
-_TAG = re.compile(r":v?0\.(\d{1,4})(?:\.(\d{1,4}))?(?!\d)[^/]*$")
+# The project's own images, wherever they are mirrored: others of the same name number themselves.
+_TAG = re.compile(r"(?:^|[.:][^/]*/|(?:^|/)vllm/)vllm-openai(?:-cpu)?:v?0\.(\d{1,4})(?:\.(\d{1,4}))?(?!\d)[^/]*$")
 PRODUCT_LABEL = "nvidia.com/gpu.product"
 # vLLM's config/model.py, _FLOAT16_NOT_SUPPORTED_MODELS: numerically unstable.
 _NO_FLOAT16, _UNSTABLE_SINCE = {"gemma2", "gemma3", "gemma3_text"}, (0, 9, 1)
@@ -20,8 +21,9 @@ FALLS_BACK_SINCE = (0, 9)              # from bfloat16, on a GPU that has none
 _CACHE_SCHEMES_SINCE = (0, 15)         # before, a checkpoint's own format of the KV cache had to be asked for
 _GIB = 1 << 30
 _CACHE_BYTES = {"Float16": 2, "BFloat16": 2, "FP8": 1, "FP8E4M3": 1, "FP8E5M2": 1}
-# vLLM's engine/arg_utils.py, get_batch_defaults: memory from which on, requests at once, tokens of a step.
-_DEFAULTS = ((160 * _GIB, 1024, 16384), (70 * _GIB, 1024, 8192), (0, 256, 2048))
+# vLLM's engine/arg_utils.py, get_batch_defaults: memory and release from which on, requests at once, tokens of a step.
+_DEFAULTS = ((160 * _GIB, (0, 31), 1024, 16384), (70 * _GIB, (0, 8), 1024, 8192), (0, (0,), 256, 2048))
+_SMALL_A100_SINCE = (0, 9)
 # Before, a prompt of so many tokens was one step; on GPUs before Ampere for two releases more.
 _CHUNKED_SINCE, _CHUNKED_SINCE_ON_TURING, _CHUNKED_BEYOND = (0, 8), (0, 10), 32768
 _CPU_DEFAULTS = (128, 2048)            # times the ranks
@@ -37,8 +39,8 @@ def dtype(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> str:
 
 
 def is_unstable(serve: DeepSeekServe, shape: sizing.Shape) -> bool:
-    """Whether the engine refuses to compute the model in float16."""
-    return shape.model_type in _NO_FLOAT16 and (version(serve) or ()) >= _UNSTABLE_SINCE
+    """Whether the engine does not compute the model in float16."""
+    return shape.model_type in _NO_FLOAT16 and (version(serve) or ENGINE) >= _UNSTABLE_SINCE
 
 
 def setup(
@@ -53,7 +55,8 @@ def setup(
     sequences, tokens = _defaults(gpu, release) if on_gpu else by_rank
     sequences, longest = asked.max_num_seqs or sequences, context(serve, shape)
     since = _CHUNKED_SINCE if gpu is None or gpu.has_bfloat16 else _CHUNKED_SINCE_ON_TURING
-    is_whole = not is_chunked(serve) or (release < since and longest <= _CHUNKED_BEYOND)
+    is_unasked = extras.argument(serve, "--enable-chunked-prefill") is None
+    is_whole = not is_chunked(serve) or (is_unasked and release < since and longest <= _CHUNKED_BEYOND)
     tokens = max(tokens, longest) if is_whole else tokens
     in_fp8 = form is not None and form.fp8_cache and release >= _CACHE_SCHEMES_SINCE
     usual_block = sizing.BLOCK_TOKENS if on_gpu else sizing.CPU_BLOCK_TOKENS
@@ -111,5 +114,7 @@ def product(serve: DeepSeekServe) -> str | None:
 
 def _defaults(gpu: Gpu | None, release: tuple[int, ...]) -> tuple[int, ...]:
     """Requests at once and tokens of a step; an A100 has those of a smaller GPU, whatever its memory."""
-    memory = 0 if gpu is None or "A100" in gpu.product or release < _CHUNKED_SINCE else gpu.memory_bytes
-    return next((sequences, tokens) for least, sequences, tokens in _DEFAULTS if memory >= least)
+    is_small = gpu is None or ("A100" in gpu.product and release >= _SMALL_A100_SINCE)
+    memory = 0 if gpu is None or is_small else gpu.memory_bytes
+    return next((sequences, tokens) for least, since, sequences, tokens in _DEFAULTS
+                if memory >= least and release >= since)

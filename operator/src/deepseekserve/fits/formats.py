@@ -20,6 +20,7 @@ _FP8_LATENT_CAPABILITY = 89            # the same of MLA, below 9.0 (triton_mla.
 _ANYTHING = 1000
 _FP8_FILES = ("fp8", "modelopt")       # methods of checkpoints whose every layer has FP8 scales
 _AMPERE, _FP8_ON_TURING_SINCE = 80, (0, 11)
+_SCHEME_LEFT_SINCE = (0, 22)           # before, a checkpoint's scheme went before what was asked for
 _HALF_BEFORE = {"awq": (0, 23), "gptq": (0, 16)}
 _QUANTIZATION = "spec.engine.quantization"
 _DTYPE = "spec.engine.dtype"
@@ -67,7 +68,7 @@ def dtype(case: Case) -> Iterator[Finding]:
             Reason.DTYPE_UNSUPPORTED,
             f"{gpu.product} has compute capability {gpu.capability_text}, and bfloat16 needs 8.0",
             fixes=(Fix(_DTYPE, other, f"this GPU computes in {other.lower()}"),))
-    if said == "Float16" and unstable and case.plan:
+    if said == "Float16" and unstable and case.plan and asked.version(case.serve):
         yield Finding(
             Reason.DTYPE_UNSUPPORTED, f"{case.plan.shape.model_type} is numerically unstable in float16",
             fixes=(Fix(_DTYPE, "Auto", "the engine takes one that the model and the GPU can compute in"),))
@@ -81,8 +82,9 @@ def _takes_bfloat16(case: Case, plan: Plan) -> bool:
 
 def cache_dtype(case: Case) -> Iterator[Finding]:
     """A KV cache of 8 bits on a GPU that has no code for it, or beside a checkpoint with scales for another."""
-    form = case.plan.form if case.plan else None
-    if case.serve.spec.engine.kv_cache_dtype == "FP8E5M2" and form and (form.method in _FP8_FILES or form.fp8_cache):
+    form, release = case.plan.form if case.plan else None, asked.version(case.serve) or ()
+    is_other = form and (form.method in _FP8_FILES or (form.fp8_cache and release >= _SCHEME_LEFT_SINCE))
+    if case.serve.spec.engine.kv_cache_dtype == "FP8E5M2" and is_other:
         yield Finding(
             Reason.QUANTIZATION_UNSUPPORTED, "a KV cache in FP8E5M2 is not possible with an FP8 checkpoint",
             fixes=(Fix("spec.engine.kvCacheDtype", "FP8", "the format that such checkpoints have scales for"),))
@@ -92,7 +94,14 @@ def cache_dtype(case: Case) -> Iterator[Finding]:
             Reason.QUANTIZATION_UNSUPPORTED, (
                 f"{gpu.product} has compute capability {gpu.capability_text}, and a KV cache in FP8 needs "
                 f"{catalog.capability_text(least)}"),
-            fixes=(Fix("spec.engine.kvCacheDtype", "Auto", "the cache is kept in what the model computes in"),))
+            fixes=(_plain_cache(case, gpu),))
+
+
+def _plain_cache(case: Case, gpu: catalog.Gpu) -> Fix:
+    """What the model computes in: by itself, where the checkpoint has no say."""
+    own = "BFloat16" if gpu.has_bfloat16 else "Float16"
+    value = own if case.plan and case.plan.form and case.plan.form.fp8_cache else "Auto"
+    return Fix("spec.engine.kvCacheDtype", value, "the cache is kept in what the model computes in")
 
 
 def falls_back(case: Case) -> Fix | None:
@@ -109,7 +118,9 @@ def falls_back(case: Case) -> Fix | None:
 
 def _cache_capability(case: Case) -> int:
     """The least that has code for the KV cache's number format."""
-    if not case.serve.spec.engine.kv_cache_dtype.startswith("FP8"):
+    asked_for = case.serve.spec.engine.kv_cache_dtype
+    is_own = asked_for == AUTO and case.plan is not None and case.plan.setup.cache_bytes == 1
+    if not (is_own or asked_for.startswith("FP8")):
         return 0
     is_latent = case.plan is not None and case.plan.shape.layers[0].cached.shared
     return _FP8_LATENT_CAPABILITY if is_latent else _FP8_CACHE_CAPABILITY
@@ -140,7 +151,7 @@ def _least(case: Case, method: catalog.Method) -> int:
 def _dtypes(case: Case, method: catalog.Method) -> tuple[str, ...]:
     """What a quantization computes in; AWQ and GPTQ that are asked for by name did so in float16 alone."""
     is_early = (asked.version(case.serve) or asked.ENGINE) < _HALF_BEFORE.get(case.flag or "", (0,))
-    return ("float16",) if is_early else method.dtypes
+    return ("float16",) if is_early and case.on_gpu else method.dtypes
 
 
 def _not_the_checkpoints(case: Case) -> Finding | None:

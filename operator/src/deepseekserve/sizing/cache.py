@@ -13,7 +13,8 @@ from deepseekserve.sizing.weights import stages
 
 _STEPS_IN_FLIGHT = 2               # asynchronous scheduling; their tokens count beyond a sliding window
 _UNUSED_BLOCKS = 1                 # v1/core/block_pool.py keeps the first one empty
-_GROUPED_SINCE = (0, 9, 1)         # before, each layer was counted and kept as if it looked at all
+_WINDOWS_SINCE = (0, 8)            # before, each layer was kept as if it looked at all
+_GROUPED_SINCE = (0, 9, 1)         # before, it was counted so
 _REQUESTS_COUNTED_SINCE = (0, 22)  # before, the pool was counted as if each group took as much of it
 _FEW_MORE = 3                      # groups are as large as the larger kind when that is less than 3/2 of the smaller
 
@@ -30,6 +31,8 @@ def request_bytes(shape: Shape, setup: Setup, tokens: int) -> int:
 
 def capacity(shape: Shape, setup: Setup, memory: int, *, context: int) -> int:
     """Tokens that the engine says its cache holds: requests of the whole context, times the context."""
+    if setup.version < _GROUPED_SINCE:
+        return max(memory, 0) // (setup.block_tokens * token_bytes(shape, setup)) * setup.block_tokens
     blocks = max(memory, 0) // _block_bytes(shape, setup)
     if setup.version < _REQUESTS_COUNTED_SINCE:
         return blocks // sum(_groups(shape, setup)) * setup.block_tokens
@@ -71,7 +74,7 @@ def _groups(shape: Shape, setup: Setup) -> tuple[int, int]:
 def _kinds(shape: Shape, setup: Setup) -> tuple[int, int]:
     """How many layers look at all, and how many have a window."""
     layers = largest_stage(shape, setup)
-    limited = sum(1 for layer in layers if layer.cached.window) if setup.version >= _GROUPED_SINCE else 0
+    limited = sum(1 for layer in layers if layer.cached.window) if setup.version >= _WINDOWS_SINCE else 0
     return len(layers) - limited, limited
 
 

@@ -33,7 +33,8 @@ class Family:
 LLAMA = Family()
 MISTRAL = Family(defaults={"num_key_value_heads": 8})
 QWEN2 = Family(qkv_bias=True, whole_layers=28)
-QWEN3 = Family(head_norms=True, whole_layers=28, defaults={"head_dim": 128})
+QWEN3_MOE = Family(head_norms=True, whole_layers=28)
+QWEN3 = replace(QWEN3_MOE, defaults={"head_dim": 128})
 GEMMA = Family(tied=True, defaults={"head_dim": 256})
 GEMMA2 = Family(norms=4, tied=True, pattern=2, defaults={"head_dim": 256})
 GEMMA3 = Family(norms=4, tied=True, head_norms=True, pattern=6, local_rotations=True,
@@ -53,7 +54,7 @@ FAMILIES: Mapping[str, Family] = {
     "Qwen2ForCausalLM": QWEN2,
     "Qwen2MoeForCausalLM": QWEN2,
     "Qwen3ForCausalLM": QWEN3,
-    "Qwen3MoeForCausalLM": QWEN3,
+    "Qwen3MoeForCausalLM": QWEN3_MOE,
     "PhiForCausalLM": Family(
         qkv_bias=True, output_bias=True, mlp_bias=True, gated=False, norms=1, norm_bias=True, head_bias=True),
     "OPTForCausalLM": Family(
