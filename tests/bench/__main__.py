@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import agent, operator
+from tests.bench import agent, operator, plan
 from tests.bench.report import BenchError, Figures, page
 from tests.cluster.errors import ClusterError
 from tests.cluster.progress import say
@@ -25,7 +25,8 @@ from tests.lab.kubectl import KubectlFailed
 from tests.prerequisites import missing
 
 DOCS = ROOT / "docs"
-BENCHMARKS: Sequence[tuple[str, Callable[..., Figures]]] = (("operator", operator.run), ("agent", agent.run))
+BENCHMARKS: Sequence[tuple[str, Callable[..., Figures]]] = (
+    ("operator", operator.run), ("agent", agent.run), ("plan", plan.run))
 HAVE_QUICK = frozenset({"operator"})
 
 

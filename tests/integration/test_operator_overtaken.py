@@ -6,17 +6,25 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deepseekserve import names
+from deepseekserve import bundle, names
 from deepseekserve.apply.children import _own_as_applied
-from deepseekserve.kube import Key
-from deepseekserve.kube.kinds import SERVICES
+from deepseekserve.kube import Key, Object
+from deepseekserve.kube.kinds import SERVES, SERVICES
 from deepseekserve.leader import Lease
-from deepseekserve.observe import Cache, Watch
+from deepseekserve.observe import Agents, Cache, Observer, PodEvents, Watch
+from deepseekserve.observe.agents import session
 from deepseekserve.observe.watch import FIRST_RESYNC_S
-from tests.integration.operating import connected, install_crd
+from deepseekserve.reconcile import Reconciler
+from deepseekserve.reconcile.judging import Judge
+from deepseekserve.reconcile.publish import Publisher
+from deepseekserve.reconcile.reading import Reader
+from deepseekserve.reconcile.revisions import Revisions
+from deepseekserve.settings import Settings
+from tests.integration.operating import connected, install_crd, resource
 from tests.lab.kubectl import Kubectl
 
 # A leader whose renewals did not come through, as one that was stopped for a while finds itself.
@@ -56,6 +64,42 @@ def test_a_child_whose_managed_fields_have_shrunk_is_read_again(
 
     asyncio.run(overtaken())
     assert (kubectl_here.get("service", "tiny") or {})["metadata"].get("managedFields", []) == []
+
+
+@pytest.mark.parametrize("edit", [{"metadata": {"labels": {"team": "a"}}}, {"spec": {"engine": {"maxNumSeqs": 3}}}])
+def test_an_edit_between_a_look_and_its_status_is_looked_at_at_once(
+    kubeconfig: Path, kubectl_here: Kubectl, namespace: str, edit: Object, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_crd(kubectl_here)
+    kubectl_here.apply(resource("tiny"))
+    owner, added = Key(namespace, "tiny"), list[Key]()
+
+    async def looked() -> tuple[float | None, float | None]:
+        async with connected(kubeconfig) as kube, session() as agents:
+            write = kube.patch_status
+
+            async def late(*what: Any) -> Object:
+                kubectl_here.patch("dss", "tiny", edit)
+                return await write(*what)
+
+            monkeypatch.setattr(kube, "patch_status", late)
+            cache, chosen = Cache(), Settings()
+            reconciler = Reconciler(
+                kube, cache, Observer(cache, Agents(agents), PodEvents(kube)),
+                Revisions(kube, cache, chosen, bundle.build()), Publisher(kube, cache, "operator-1"), Judge(),
+                Reader(kube, cache, chosen))
+            watch = Watch(kube, cache, added.append, resync_s=600)
+            await watch.prime()
+            added.clear()
+            first = await reconciler.reconcile(owner)
+            # The edit's own event comes after that, and is no news.
+            watch.see(SERVES, {"type": "MODIFIED", "object": await kube.get(SERVES, owner)})
+            return first, await reconciler.reconcile(owner)
+
+    first, second = asyncio.run(looked())
+    assert not added
+    assert (first == 0) == ("spec" in edit)
+    assert second != 0
 
 
 def test_a_lease_is_released_though_its_last_renewal_was_cut_off(

@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 
     uid: str
     version: int
+    generation: int               # of the spec
     phase: str | None             # that a status shows
     behind: bool                  # the status does not speak of the spec as it stands
     body: str                     # JSON
@@ -41,6 +42,11 @@ class Cache:
     def serve(self, key: Key) -> Object | None:
         """The DeepSeekServe itself."""
         return self.child(SERVES, key, key.name)
+
+    def generation(self, key: Key) -> int | None:
+        """Of the DeepSeekServe's spec as last seen; None when it is gone."""
+        found = self._entry(SERVES, key, key.name)
+        return found.generation if found else None
 
     def serves(self) -> Iterator[Key]:
         """Keys of all DeepSeekServes: first those that were made or edited since the last look at them."""
@@ -126,7 +132,7 @@ def _entry_of(obj: Object) -> Entry:
     status = obj.get("status") or {}
     behind = status.get("observedGeneration") != metadata.get("generation")
     body = json.dumps({**obj, "metadata": metadata}, separators=(",", ":"))
-    return Entry(metadata["uid"], _version(obj), status.get("phase"), behind, body)
+    return Entry(metadata["uid"], _version(obj), metadata.get("generation", 0), status.get("phase"), behind, body)
 
 
 def _version(obj: Object) -> int:

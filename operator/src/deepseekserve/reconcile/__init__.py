@@ -46,6 +46,13 @@ class Reconciler:
             self.judge.forget(key)
             self.reader.forget(key)
             return None
+        delay_s = await self._look(key, raw)
+        # An edit that came before our status was written came back with that answer: its event is no news any more.
+        overtaken = self.cache.generation(key) not in (None, raw["metadata"]["generation"])
+        return 0 if overtaken else delay_s
+
+    async def _look(self, key: Key, raw: Object) -> float | None:
+        """The same of a resource as it was read."""
         previous = Status.read(raw.get("status"))
         try:
             serve = DeepSeekServe.parse(raw)
