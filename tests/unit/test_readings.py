@@ -41,12 +41,12 @@ def test_of_several_pods_the_newest_counts() -> None:
 
 
 @pytest.mark.parametrize(("seen", "until_s", "says"), [
-    (None, 10, "has no pod"),
+    (None, 8, "has no pod"),
     (pod(), 60, "is starting"),
     (pod({"waiting": {"reason": "ContainerCreating"}}), 60, "is starting"),
     (pod({"running": {}}), 60, "are being read"),
-    (NO_NODE, 10, "has no node: 0/1 nodes are available"),
-    (pod({"waiting": {"reason": "ErrImagePull"}}), 10, "cannot start: ErrImagePull"),
+    (NO_NODE, 8, "has no node: 0/1 nodes are available"),
+    (pod({"waiting": {"reason": "ErrImagePull"}}), 8, "cannot start: ErrImagePull"),
 ])
 def test_a_pod_is_waited_for_longer_when_it_is_on_its_way(
     seen: dict[str, Any] | None, until_s: float, says: str,

@@ -380,7 +380,7 @@ def test_without_a_gpu_the_sum_is_told_and_nothing_is_decided() -> None:
 
 def test_without_a_gpu_a_cache_that_is_too_small_is_refused_all_the_same() -> None:
     found = judged(DISTILL + "Llama-8B", engine={"kvCacheMemory": "1Gi", "maxModelLen": 131072})
-    assert reasons(found) == ["DoesNotFit"]
+    assert reasons(found) == ["KVCacheTooSmall"]
     assert offers(found) == [("engine.maxModelLen", "8176"), ("engine.kvCacheMemory", "16384Mi")]
 
 

@@ -14,7 +14,7 @@ from deepseekserve.facts.checkpoints import DamagedSummary, parse_summary
 from deepseekserve.facts.moments import seconds_since
 from deepseekserve.reader.summary import Outcome, Summary, message, sentence
 
-PATIENCE_S = 10.0              # with a pod that does not run
+PATIENCE_S = 8.0               # with a pod that does not run
 LONGEST_S = 60.0               # with one that runs, or whose image is on its way
 _NO_POD = "the Job that reads the model has no pod: a quota or a policy may forbid it"
 _ON_ITS_WAY = frozenset({"ContainerCreating", "PodInitializing", ""})

@@ -26,7 +26,7 @@ def memory(case: Case) -> Iterator[Finding]:
     if found is None or case.plan is None:
         yield from _weights_alone(case)
     elif _has_fixed_cache(case) and found.request > found.cache:
-        yield Finding(Reason.DOES_NOT_FIT, (
+        yield Finding(Reason.KV_CACHE_TOO_SMALL, (
             f"one request of {found.context} tokens takes {_mib(found.request)} MiB of KV cache, and kvCacheMemory is "
             f"{_mib(found.cache)}; {_longest(found)}"))
     elif case.room and found.needs > found.budget + case.room.margin:

@@ -76,7 +76,7 @@ def _warnings(case: Case) -> Iterator[str]:
     if gpu and gpu.capability is None:
         yield (f"the compute capability of {gpu.product} is not known: whether it can compute in the number formats "
                "and the quantization that are asked for has not been judged")
-    if not case.on_gpu and case.room:
+    if not case.on_gpu and case.room and case.plan:
         yield "on CPU the sum is of weights and KV cache alone: what the engine's processes take besides is not in it"
     if flags := extras.slight(case.serve):
         yield f"{' and '.join(flags)} is not part of the sum, which may be off by that"
