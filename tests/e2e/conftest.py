@@ -73,6 +73,8 @@ def namespace_with_volume(lab: Lab, name: str) -> Kubectl:
     kubectl = replace(lab.kubectl, namespace=name)
     fresh_namespace(lab.kubectl, name)
     kubectl.apply(*model_volume(lab, namespace=name))
+    # Bound within a second, unless the machine is busy: then pods would be told to fail for that.
+    kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/models", "--timeout=120s", timeout_s=130)
     return kubectl
 
 
