@@ -59,11 +59,9 @@ OPERATOR := $(patsubst tests/integration/%.py,%,$(wildcard tests/integration/tes
 # Recorded engines and pods that never start take little CPU: they run beside other tests.
 LIGHT := tests/e2e/test_replays.py tests/e2e/test_kubernetes.py
 # They wait until no other run uses the operator, so they come last.
-# They start engines, and wait for them half of the time: two halves of about the same length side by side.
-STARTS := tests/e2e/test_openai_client.py tests/e2e/test_remedies.py tests/e2e/test_starts.py
-ALONE := tests/e2e/test_lifecycle.py tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py
+ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py
 E2E := $(PYTEST) --durations=15 --timeout=1500
-.PHONY: coverage agent integration operator $(OPERATOR) resource chart early e2e engines starts failures light
+.PHONY: coverage agent integration operator $(OPERATOR) resource chart early e2e engines light
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
 	@$(RUN)/coverage run -m pytest -q tests/unit
 	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered
@@ -88,17 +86,9 @@ e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (
 	@$(MAKE) -j2 light engines
 
 engines:
-	@$(MAKE) -j2 starts failures
+	@$(E2E) $(filter-out $(LIGHT) $(ALONE),$(wildcard tests/e2e/test_*.py)) $(ALONE)
 
-failures:
-	@$(E2E) $(filter-out $(LIGHT) $(STARTS) $(ALONE),$(wildcard tests/e2e/test_*.py)) $(ALONE)
-
-# Their output as one piece, so that the dots of the run beside it stay readable.
-starts: export DSS_E2E_NAMESPACE := dss-e2e-starts
-starts:
-	@out=$$(mktemp); code=0; $(E2E) $(STARTS) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
-
-light:
+light:                                  # its output as one piece, so that the dots of the other run stay readable
 	@out=$$(mktemp); code=0; $(E2E) $(LIGHT) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
 
 ##@ For long (no part of test)

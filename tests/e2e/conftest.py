@@ -18,7 +18,7 @@ from tests.lab.watch import Seen, Watch, is_true, serves
 
 DATA = Path(__file__).parent / "data"
 MEASURED: pytest.StashKey[list[Timings]] = pytest.StashKey()
-NAMESPACE = os.environ.get("DSS_E2E_NAMESPACE", "dss-e2e")      # of this run: two at once must not share one
+NAMESPACE = "dss-e2e"
 KEY = "sk-e2e-right"
 START_S = 400  # a start takes 20 to 40 s alone on two idle cores; four at once, two minutes; the machines are shared
 
