@@ -10,19 +10,15 @@ from typing import Any
 
 import pytest
 
-from deepseekserve import bundle, names
+from deepseekserve import names
 from deepseekserve.apply.children import _own_as_applied
 from deepseekserve.kube import Key, Object
 from deepseekserve.kube.kinds import SERVES, SERVICES
 from deepseekserve.leader import Lease
-from deepseekserve.observe import Agents, Cache, Observer, PodEvents, Watch
+from deepseekserve.observe import Agents, Cache, Watch
 from deepseekserve.observe.agents import session
 from deepseekserve.observe.watch import FIRST_RESYNC_S
-from deepseekserve.reconcile import Reconciler
-from deepseekserve.reconcile.judging import Judge
-from deepseekserve.reconcile.publish import Publisher
-from deepseekserve.reconcile.reading import Reader
-from deepseekserve.reconcile.revisions import Revisions
+from deepseekserve.operate import reconciler
 from deepseekserve.settings import Settings
 from tests.integration.operating import connected, install_crd, resource
 from tests.lab.kubectl import Kubectl
@@ -83,18 +79,15 @@ def test_an_edit_between_a_look_and_its_status_is_looked_at_at_once(
                 return await write(*what)
 
             monkeypatch.setattr(kube, "patch_status", late)
-            cache, chosen = Cache(), Settings()
-            reconciler = Reconciler(
-                kube, cache, Observer(cache, Agents(agents), PodEvents(kube)),
-                Revisions(kube, cache, chosen, bundle.build()), Publisher(kube, cache, "operator-1"), Judge(),
-                Reader(kube, cache, chosen))
+            cache = Cache()
+            looks = reconciler(kube, cache, Agents(agents), Settings(identity="operator-1"))
             watch = Watch(kube, cache, added.append, resync_s=600)
             await watch.prime()
             added.clear()
-            first = await reconciler.reconcile(owner)
+            first = await looks.reconcile(owner)
             # The edit's own event comes after that, and is no news.
             watch.see(SERVES, {"type": "MODIFIED", "object": await kube.get(SERVES, owner)})
-            return first, await reconciler.reconcile(owner)
+            return first, await looks.reconcile(owner)
 
     first, second = asyncio.run(looked())
     assert not added

@@ -97,6 +97,19 @@ async def run(chosen: Settings) -> int:
         return 0
 
 
+def reconciler(kube: Kube, cache: Cache, agents: Agents, chosen: Settings) -> Reconciler:
+    """What a reconcile works with, put together."""
+    return Reconciler(
+        kube=kube,
+        cache=cache,
+        observer=Observer(cache, agents, PodEvents(kube)),
+        revisions=Revisions(kube, cache, chosen, bundle.build()),
+        publisher=Publisher(kube, cache, chosen.identity),
+        judge=Judge(),
+        reader=Reader(kube, cache, chosen),
+    )
+
+
 async def lead(kube: Kube, chosen: Settings) -> int:
     """Watch and reconcile until kopf ends; the process's exit code."""
     await wait_for_crd(kube)
@@ -105,16 +118,7 @@ async def lead(kube: Kube, chosen: Settings) -> int:
     cache = Cache()
     metrics.REGISTRY.register(metrics.Resources(cache.phases))
     async with session() as agents:
-        reconciler = Reconciler(
-            kube=kube,
-            cache=cache,
-            observer=Observer(cache, Agents(agents), PodEvents(kube)),
-            revisions=Revisions(kube, cache, chosen, bundle.build()),
-            publisher=Publisher(kube, cache, chosen.identity),
-            judge=Judge(),
-            reader=Reader(kube, cache, chosen),
-        )
-        queue = WorkQueue(reconciler.reconcile, workers=chosen.workers)
+        queue = WorkQueue(reconciler(kube, cache, Agents(agents), chosen).reconcile, workers=chosen.workers)
         watch = Watch(kube, cache, queue.add, resync_s=chosen.resync_seconds)
         await watch.prime()
         broken = asyncio.Event()

@@ -40,25 +40,25 @@ def dtype(serve: DeepSeekServe, shape: sizing.Shape, gpu: Gpu | None) -> str:
 
 def is_unstable(serve: DeepSeekServe, shape: sizing.Shape) -> bool:
     """Whether the engine does not compute the model in float16."""
-    return shape.model_type in _NO_FLOAT16 and (version(serve) or ENGINE) >= _UNSTABLE_SINCE
+    return shape.model_type in _NO_FLOAT16 and release(serve) >= _UNSTABLE_SINCE
 
 
 def setup(
     serve: DeepSeekServe, shape: sizing.Shape, form: sizing.Format | None, gpu: Gpu | None,
 ) -> sizing.Setup:
     """How the engine will be set up; raises InvalidSpec where the resource contradicts itself."""
-    release = version(serve) or ENGINE
+    judged_by = release(serve)
     asked, computed = serve.spec.engine, dtype(serve, shape, gpu)
     tensor, pipeline = engine.tensor_size(serve), serve.spec.resources.parallelism.pipeline
     on_gpu = asked.device != engine.CPU
     by_rank = tuple(tensor * pipeline * number for number in _CPU_DEFAULTS)
-    sequences, tokens = _defaults(gpu, release) if on_gpu else by_rank
+    sequences, tokens = _defaults(gpu, judged_by) if on_gpu else by_rank
     sequences, longest = asked.max_num_seqs or sequences, context(serve, shape)
     since = _CHUNKED_SINCE if gpu is None or gpu.has_bfloat16 else _CHUNKED_SINCE_ON_TURING
     is_unasked = extras.argument(serve, "--enable-chunked-prefill") is None
-    is_whole = not is_chunked(serve) or (is_unasked and release < since and longest <= _CHUNKED_BEYOND)
+    is_whole = not is_chunked(serve) or (is_unasked and judged_by < since and longest <= _CHUNKED_BEYOND)
     tokens = max(tokens, longest) if is_whole else tokens
-    in_fp8 = form is not None and form.fp8_cache and release >= _CACHE_SCHEMES_SINCE
+    in_fp8 = form is not None and form.fp8_cache and judged_by >= _CACHE_SCHEMES_SINCE
     usual_block = sizing.BLOCK_TOKENS if on_gpu else sizing.CPU_BLOCK_TOKENS
     block = extras.argument(serve, "--block-size") or ""
     return sizing.Setup(
@@ -67,7 +67,7 @@ def setup(
         sequences=sequences, batched_tokens=asked.max_num_batched_tokens or min(tokens, sequences * longest),
         block_tokens=int(block) if re.fullmatch("[1-9][0-9]{0,5}", block) else usual_block,
         whole_experts=extras.argument(serve, "--enable-expert-parallel") is not None,
-        draft="mtp" in extras.speculation(serve), version=release,
+        draft="mtp" in extras.speculation(serve), version=judged_by,
         head=not extras.is_pooling(serve),
     )
 
@@ -101,10 +101,14 @@ def version(serve: DeepSeekServe) -> tuple[int, ...] | None:
     return (0, int(tag[1]), int(tag[2] or 0)) if tag else None
 
 
+def release(serve: DeepSeekServe) -> tuple[int, ...]:
+    """The release that the resource is judged by: where its image says none, that of the tables."""
+    return version(serve) or ENGINE
+
+
 def may_be_older(serve: DeepSeekServe) -> bool:
     """Whether the engine may be of a release before the one that the tables were made from."""
-    release = version(serve)
-    return release is None or release < ENGINE
+    return version(serve) is None or release(serve) < ENGINE
 
 
 def product(serve: DeepSeekServe) -> str | None:
@@ -112,9 +116,9 @@ def product(serve: DeepSeekServe) -> str | None:
     return serve.spec.scheduling.node_selector.get(PRODUCT_LABEL)
 
 
-def _defaults(gpu: Gpu | None, release: tuple[int, ...]) -> tuple[int, ...]:
+def _defaults(gpu: Gpu | None, judged_by: tuple[int, ...]) -> tuple[int, ...]:
     """Requests at once and tokens of a step; an A100 has those of a smaller GPU, whatever its memory."""
-    is_small = gpu is None or ("A100" in gpu.product and release >= _SMALL_A100_SINCE)
+    is_small = gpu is None or ("A100" in gpu.product and judged_by >= _SMALL_A100_SINCE)
     memory = 0 if gpu is None or is_small else gpu.memory_bytes
     return next((sequences, tokens) for least, since, sequences, tokens in _DEFAULTS
-                if memory >= least and release >= since)
+                if memory >= least and judged_by >= since)

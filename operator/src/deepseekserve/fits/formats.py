@@ -75,9 +75,8 @@ def dtype(case: Case) -> Iterator[Finding]:
 
 
 def _takes_bfloat16(case: Case, plan: Plan) -> bool:
-    release = asked.version(case.serve) or asked.ENGINE
     is_left = case.serve.spec.engine.dtype == AUTO and plan.shape.dtype == "bfloat16"
-    return is_left and release < asked.FALLS_BACK_SINCE
+    return is_left and asked.release(case.serve) < asked.FALLS_BACK_SINCE
 
 
 def cache_dtype(case: Case) -> Iterator[Finding]:
@@ -144,13 +143,13 @@ def _method(case: Case) -> catalog.Method | None:
 
 def _least(case: Case, method: catalog.Method) -> int:
     """The least compute capability that has code for a quantization."""
-    is_early = (asked.version(case.serve) or asked.ENGINE) < _FP8_ON_TURING_SINCE
+    is_early = asked.release(case.serve) < _FP8_ON_TURING_SINCE
     return max(method.least_capability, _AMPERE if is_early and method.name in _FP8_FILES else 0)
 
 
 def _dtypes(case: Case, method: catalog.Method) -> tuple[str, ...]:
     """What a quantization computes in; AWQ and GPTQ that are asked for by name did so in float16 alone."""
-    is_early = (asked.version(case.serve) or asked.ENGINE) < _HALF_BEFORE.get(case.flag or "", (0,))
+    is_early = asked.release(case.serve) < _HALF_BEFORE.get(case.flag or "", (0,))
     return ("float16",) if is_early and case.on_gpu else method.dtypes
 
 

@@ -41,9 +41,9 @@ def capacity(shape: Shape, setup: Setup, memory: int, *, context: int) -> int:
 
 def largest_context(shape: Shape, setup: Setup, memory: int) -> int:
     """The longest request that the memory holds, in whole blocks, and no longer than the model allows; 0 for none."""
-    memory -= _UNUSED_BLOCKS * _block_bytes(shape, setup)
+    blocks = memory // _block_bytes(shape, setup) - _UNUSED_BLOCKS
     lengths = range(setup.block_tokens, shape.context + 1, setup.block_tokens)
-    found = bisect_right(lengths, memory, key=lambda tokens: request_bytes(shape, setup, tokens))
+    found = bisect_right(lengths, blocks, key=lambda tokens: _blocks(shape, setup, tokens))
     return lengths[found - 1] if found else 0
 
 

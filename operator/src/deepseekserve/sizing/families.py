@@ -39,10 +39,7 @@ GEMMA = Family(tied=True, defaults={"head_dim": 256})
 GEMMA2 = Family(norms=4, tied=True, pattern=2, defaults={"head_dim": 256})
 GEMMA3 = Family(norms=4, tied=True, head_norms=True, pattern=6, local_rotations=True,
                 defaults={"head_dim": 256, "max_position_embeddings": 131072})
-GEMMA3_TEXT = {                        # transformers' Gemma3TextConfig
-    "vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
-    "max_position_embeddings": 131072,
-}
+GEMMA3_TEXT = {**GEMMA3.defaults, "vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4}
 DEEPSEEK = Family(latent=True)
 
 FAMILIES: Mapping[str, Family] = {

@@ -19,12 +19,16 @@ class Fields:
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
 
-    def number(self, *names: str, default: int | None = None) -> int:
-        """The first of `names` that is there; raises DamagedConfigError without one and without a default."""
+    def number(self, *names: str, default: int | None = None, least: int | None = None) -> int:
+        """The first of `names` that is there; raises DamagedConfigError without one and without a default.
+
+        What is there is 1 or more, or `least`, which is 0 where the default is.
+        """
+        least = int(default != 0) if least is None else least
         for name in names:
             value = self.raw.get(name)
             if value is not None:
-                return _whole(name, value, least=0 if default == 0 else 1)
+                return _whole(name, value, least=least)
         if default is None:
             raise DamagedConfigError(f"config.json has no {' and no '.join(names)}")
         return default

@@ -169,8 +169,7 @@ def _window(fields: Fields, family: Family, index: int) -> int | None:
         return None
     if types:
         return window if types[index % len(types)] == "sliding_attention" else None
-    said = fields.raw.get("max_window_layers") is not None
-    if index < ((fields.optional("max_window_layers") or 0) if said else family.whole_layers):
+    if index < fields.number("max_window_layers", default=family.whole_layers, least=0):
         return None
     pattern = fields.number("sliding_window_pattern", default=family.pattern or 1)
     return window if pattern == 1 or (index + 1) % pattern else None
