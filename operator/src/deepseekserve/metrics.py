@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from deepseekserve.agent.reasons import Reason
+
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
@@ -45,6 +47,14 @@ KUBE_REQUESTS = Counter(
     ["verb", "code"], registry=REGISTRY,
 )
 LEADER = Gauge("deepseekserve_leader", "1 while this process holds the Lease.", registry=REGISTRY)
+
+# A series that appears with its first count hides that count from rate() and increase(): these begin at 0.
+for _result in ("settled", "requeued", "error"):
+    RECONCILES.labels(_result)
+for _result in ("answered", "failed"):
+    AGENT_REQUESTS.labels(_result)
+for _reason in Reason:
+    FAILURES.labels(_reason.value)
 
 
 class Resources(Collector):
