@@ -27,12 +27,14 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
-	@$(MAKE) -j2 light early
-	@$(MAKE) engines
+	@$(MAKE) -j2 light brisk
+	@$(MAKE) -j2 engines patient
 
-early: venv tools                       # all that needs no engine, and no cluster with nodes
-	@$(MAKE) -j2 --output-sync=target coverage logs
-	@$(MAKE) -j3 --output-sync=target operator agent resource chart
+brisk: venv tools                       # their processes have deadlines
+	@$(MAKE) -j3 --output-sync=target operator agent
+
+patient:                                # they take what the engines leave: those wait for half of their time
+	@nice -n 10 $(MAKE) -j1 --output-sync=target coverage logs resource chart
 
 ##@ The inner loop (below a minute)
 .PHONY: check lint types contracts unit logs
@@ -60,8 +62,8 @@ OPERATOR := $(patsubst tests/integration/%.py,%,$(wildcard tests/integration/tes
 LIGHT := tests/e2e/test_replays.py tests/e2e/test_kubernetes.py
 # They wait until no other run uses the operator, so they come last.
 ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py
-E2E := $(PYTEST) --durations=15 --timeout=1500
-.PHONY: coverage agent integration operator $(OPERATOR) resource chart early e2e engines light
+E2E := $(PYTEST) --durations=25 --timeout=1500
+.PHONY: coverage agent integration operator $(OPERATOR) resource chart brisk patient e2e engines light
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
 	@$(RUN)/coverage run -m pytest -q tests/unit
 	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered

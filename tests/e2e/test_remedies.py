@@ -42,8 +42,9 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]] = {
     ),
 }
 
+# A container's first process that does not say what SIGTERM does is deaf to it: `timeout` passes it on.
 SQUATTER = {
-    "name": "squatter", "command": ["python3", "-m", "http.server", "8000"],
+    "name": "squatter", "command": ["timeout", "3600", "python3", "-m", "http.server", "8000"],
     "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
 }
 
