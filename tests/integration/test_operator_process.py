@@ -15,7 +15,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.relay import relayed
-from tests.lab.watch import Watch, is_true
+from tests.lab.watch import is_true
 
 KINDS = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,controllerrevisions"
 WRITES = ("create", "apply", "patch", "delete")
@@ -240,7 +240,8 @@ def test_its_metrics_name_what_they_count(operator: Operator, kubectl_here: Kube
     page = operator.answers("/metrics")
     for series in (
         "deepseekserve_reconcile_seconds_count 0.0", 'deepseekserve_reconciles_total{result="settled"} 0.0',
-        'deepseekserve_agent_requests_total{result="failed"} 0.0', 'deepseekserve_failures_total{reason="CudaOutOfMemory"} 0.0',
+        'deepseekserve_agent_requests_total{result="failed"} 0.0',
+        'deepseekserve_failures_total{reason="DiskFull"} 0.0',
         "deepseekserve_queue_depth 0.0", "deepseekserve_failure_report_seconds_count 0.0", "deepseekserve_leader 1.0",
         "deepseekserve_kube_requests_total{", "process_resident_memory_bytes ",
     ):
