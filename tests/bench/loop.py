@@ -9,16 +9,11 @@ import asyncio
 import json
 import sys
 
-from deepseekserve import bundle
 from deepseekserve.kube import Key, Kind, Kube, Object, connect
 from deepseekserve.kube.kinds import BY_KIND, EVENTS, SERVES
-from deepseekserve.observe import Agents, Cache, Observer, PodEvents
+from deepseekserve.observe import Agents, Cache
 from deepseekserve.observe.agents import session
-from deepseekserve.reconcile import Reconciler
-from deepseekserve.reconcile.judging import Judge
-from deepseekserve.reconcile.publish import Publisher
-from deepseekserve.reconcile.reading import Reader
-from deepseekserve.reconcile.revisions import Revisions
+from deepseekserve.operate import reconciler
 from deepseekserve.settings import Settings
 from tests.integration.operating import resource
 
@@ -53,11 +48,7 @@ async def prototype() -> list[str]:
     kube, cache = Recorder(), Cache()
     cache.put(SERVES, {**new, "metadata": {**new["metadata"], **stored}})
     async with session() as agents:
-        revisions = Revisions(kube, cache, Settings(), bundle.build())
-        observer = Observer(cache, Agents(agents), PodEvents(kube))
-        reconciler = Reconciler(
-            kube, cache, observer, revisions, Publisher(kube, cache, "loop"), Judge(), Reader(kube, cache, Settings()))
-        await reconciler.reconcile(Key(NAMESPACE, NAME))
+        await reconciler(kube, cache, Agents(agents), Settings()).reconcile(Key(NAMESPACE, NAME))
     return [json.dumps(body) for body in kube.writes]
 
 

@@ -105,7 +105,7 @@ def reconciler(kube: Kube, cache: Cache, agents: Agents, chosen: Settings) -> Re
         observer=Observer(cache, agents, PodEvents(kube)),
         revisions=Revisions(kube, cache, chosen, bundle.build()),
         publisher=Publisher(kube, cache, chosen.identity),
-        judge=Judge(),
+        judge=Judge(chosen),
         reader=Reader(kube, cache, chosen),
     )
 

@@ -34,6 +34,10 @@ class Settings:
     lease_seconds: int = 15
     log_level: str = "INFO"
 
+    def engine_image(self, device: str) -> str:
+        """The image of an engine for this kind of device (GPU, CPU) whose resource names none."""
+        return self.cpu_image if device == "CPU" else self.gpu_image
+
 
 def read(environ: Mapping[str, str]) -> Settings:
     """Read Settings from DSS_* variables; raises InvalidSetting with the variable's name."""

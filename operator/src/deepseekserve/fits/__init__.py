@@ -17,12 +17,12 @@
 Pure. A refusal carries the number that failed and fixes in the form that failures have.
 """
 
-from deepseekserve.fits.asked import product
+from deepseekserve.fits.asked import product, with_image
 from deepseekserve.fits.case import Case, Known, case_of, edited
 from deepseekserve.fits.outcome import catalogued, fit_of, known_of, summarised
 from deepseekserve.fits.verdict import Verdict, judge
 
 __all__ = [
     "Case", "Known", "Verdict", "case_of", "catalogued", "edited", "fit_of", "judge", "known_of", "product",
-    "summarised",
+    "summarised", "with_image",
 ]

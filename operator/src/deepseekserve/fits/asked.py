@@ -4,6 +4,7 @@ Pure; used by `case`.
 """
 
 import re
+from dataclasses import replace
 
 from deepseekserve import catalog, engine, sizing
 from deepseekserve.api import DeepSeekServe
@@ -95,10 +96,15 @@ def is_chunked(serve: DeepSeekServe) -> bool:
 
 def version(serve: DeepSeekServe) -> tuple[int, ...] | None:
     """Of vLLM, as the tag of the engine's image says it; None for an image whose tag says something else."""
-    if not serve.spec.engine.image:
-        return ENGINE
-    tag = _TAG.search(serve.spec.engine.image)
-    return (0, int(tag[1]), int(tag[2] or 0)) if tag else None
+    return _said(serve.spec.engine.image) if serve.spec.engine.image else ENGINE
+
+
+def with_image(serve: DeepSeekServe, default: str) -> DeepSeekServe:
+    """The resource with the image that it gets unasked, if that is of another release than the one of the tables."""
+    if serve.spec.engine.image or _said(default) in {None, ENGINE}:
+        return serve
+    image = serve.spec.engine.model_copy(update={"image": default})
+    return replace(serve, spec=serve.spec.model_copy(update={"engine": image}))
 
 
 def release(serve: DeepSeekServe) -> tuple[int, ...]:
@@ -114,6 +120,11 @@ def may_be_older(serve: DeepSeekServe) -> bool:
 def product(serve: DeepSeekServe) -> str | None:
     """The GPU that the resource itself asks for, by its label."""
     return serve.spec.scheduling.node_selector.get(PRODUCT_LABEL)
+
+
+def _said(image: str) -> tuple[int, ...] | None:
+    tag = _TAG.search(image)
+    return (0, int(tag[1]), int(tag[2] or 0)) if tag else None
 
 
 def _defaults(gpu: Gpu | None, judged_by: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,13 +10,14 @@ from deepseekserve.api import DeepSeekServe
 from deepseekserve.facts import Fit, Reading
 from deepseekserve.kube import Key
 from deepseekserve.revision import Revision, spec_hash
+from deepseekserve.settings import Settings
 
 ENFORCE = "Enforce"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A resource with the numbers that were decided for it, and whether it can work."""
+    """A resource with what was decided for it, and whether it can work: numbers, and the image it is judged by."""
 
     serve: DeepSeekServe
     found: Fit
@@ -34,6 +35,7 @@ class Judged:
 class Judge:
     """What was judged last of each resource."""
 
+    settings: Settings
     _last: dict[Key, tuple[object, Judged]] = field(default_factory=dict)       # with what it was judged by
 
     def judged(self, serve: DeepSeekServe, reading: Reading | None, stored: Revision | None) -> Judged:
@@ -43,7 +45,8 @@ class Judge:
         last = self._last.get(key)
         if last and last[0] == by:
             return last[1]
-        verdict = fits.judge(serve, fits.known_of(serve, reading), stored.arguments if stored else None)
+        asked = fits.with_image(serve, self.settings.engine_image(serve.spec.engine.device))
+        verdict = fits.judge(asked, fits.known_of(serve, reading), stored.arguments if stored else None)
         fit = fits.fit_of(verdict)
         # A refusal must outlive its Job, be it that nothing could be read.
         kept = reading.text if reading and (fit.refused or reading.has_config) else ""

@@ -45,7 +45,7 @@ def _operators(serve: DeepSeekServe, settings: Settings, agent_config_map: str) 
 def _container(serve: DeepSeekServe, settings: Settings) -> Manifest:
     container = {
         "name": names.ENGINE_CONTAINER,
-        "image": _image(serve, settings),
+        "image": serve.spec.engine.image or settings.engine_image(serve.spec.engine.device),
         "imagePullPolicy": settings.image_pull_policy,
         "command": [engine.escape(part) for part in _agent(serve)],
         "args": [engine.escape(part) for part in engine.argv(serve)],
@@ -62,11 +62,6 @@ def _container(serve: DeepSeekServe, settings: Settings) -> Manifest:
     }
     resources = _resources(serve)
     return {**container, "resources": resources} if resources else container
-
-
-def _image(serve: DeepSeekServe, settings: Settings) -> str:
-    default = settings.cpu_image if serve.spec.engine.device == engine.CPU else settings.gpu_image
-    return serve.spec.engine.image or default
 
 
 def _agent(serve: DeepSeekServe) -> list[str]:
