@@ -9,7 +9,7 @@ import yaml
 from deepseekserve import api
 from tests.chart.chart import NAMESPACE, ROOT, Object, one, render_text
 from tests.golden import cases
-from tests.lab.kubectl import Kubectl, KubectlFailed
+from tests.lab.kubectl import Kubectl, KubectlFailed, await_crd
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 UID = "6f9a3f6e-2c53-4d0c-9a53-9a5c9b7a0099"          # the API server gives one; children name it as their owner's
@@ -26,7 +26,7 @@ def served(kubectl: Kubectl) -> Iterator[Kubectl]:
     """kubectl on a server that knows DeepSeekServes."""
     crd = render_text("--show-only", "templates/crd.yaml")
     kubectl("apply", "-f", "-", stdin=crd)
-    kubectl("wait", "--for=condition=Established", "crd/deepseekserves.deepseekserve.io", "--timeout=30s")
+    await_crd(kubectl, "deepseekserves.deepseekserve.io")
     yield kubectl
     kubectl("delete", "-f", "-", stdin=crd)
 

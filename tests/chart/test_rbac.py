@@ -85,6 +85,7 @@ def bound(kubectl: Kubectl) -> Iterator[Kubectl]:
     shown = [f"--show-only=templates/{file}.yaml" for file in ("crd", "rbac", "userroles")]
     text = render_text(*shown)
     kubectl("apply", "-f", "-", stdin=text)
+    wait_for(lambda: may(kubectl, USER, "patch", ("apps", "deployments")), "the roles are in force", AGGREGATED_S)
     yield kubectl
     kubectl("delete", "-f", "-", stdin=text)
 

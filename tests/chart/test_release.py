@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chart.chart import CHART, NAMESPACE, RELEASE, helm
-from tests.lab.kubectl import Kubectl
+from tests.lab.kubectl import Kubectl, await_crd
 
 CRD = "deepseekserves.deepseekserve.io"
 OBJECTS = "deployments,services,serviceaccounts,poddisruptionbudgets,roles,rolebindings"
@@ -31,7 +31,7 @@ def left(kubectl: Kubectl) -> list[str]:
 def installed(kubectl: Kubectl) -> Kubectl:
     """kubectl on a server where the chart is installed and a user has made a resource."""
     run(kubectl, "upgrade", "--install", RELEASE, str(CHART))
-    kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=30s")
+    await_crd(kubectl, CRD)
     kubectl.apply(SERVE)
     return kubectl
 

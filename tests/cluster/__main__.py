@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--gpus", type=_count, metavar="N", help="GPUs (nvidia.com/gpu) that the node claims to have")
     up.add_argument("--kwok", type=Path, metavar="FILE", help="Node objects to add as tainted nodes made of air")
     up.add_argument("--image", default="", help="node image of a new kind cluster")
+    up.add_argument("--with", dest="archives", type=Path, action="append", default=[], metavar="ARCHIVE",
+                    help="also load the images of a docker-archive; a new local node begins with them (the cache keeps "
+                    "what importing them took)")
     command("stop", "end every process and keep the state; `up` continues with it")
     command("down", "end the cluster; nothing of it is left")
     command("status", "what runs; exit code 3 when the cluster is not ready")
@@ -82,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _up(options: argparse.Namespace) -> int:
-    wanted = Wanted(options.name, options.provider, options.gpus, options.kwok, options.image)
+    wanted = Wanted(options.name, options.provider, options.gpus, options.kwok, options.image, tuple(options.archives))
     cluster = lifecycle.up(wanted)
     say(f"cluster {cluster.name} is up ({type(cluster).__name__.lower()}, node {cluster.node_name()})")
     me = "python -m tests.cluster" + ("" if cluster.name == DEFAULT_NAME else f" --name {cluster.name}")

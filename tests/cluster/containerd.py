@@ -1,4 +1,4 @@
-"""Talks to the containerd of a local cluster's node: is it there, which images has it, import one more."""
+"""Talks to a containerd: is it there, which images has it, import one more."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,10 @@ from tests.cluster.node import Node
 
 @dataclass(frozen=True)
 class Containerd:
-    """The containerd inside a node, through its own client."""
+    """The containerd inside a node, or one on this machine, through its own client."""
 
-    node: Node
+    node: Node | None
+    socket: str = CONTAINERD_SOCKET
 
     def answers(self) -> bool:
         """It serves requests."""
@@ -32,5 +33,5 @@ class Containerd:
         self._ctr("images", "import", "-", stdin=file)
 
     def _ctr(self, *arguments: str, stdin: Path | None = None) -> str:
-        command = ("ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io", *arguments)
-        return run(self.node.command(*command), stdin=stdin)
+        command = ("ctr", f"--address={self.socket}", "--namespace=k8s.io", *arguments)
+        return run(self.node.command(*command) if self.node else command, stdin=stdin)

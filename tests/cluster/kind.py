@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +76,10 @@ class Kind:
     def node_name(self) -> str:
         """The node that real pods go to: a worker if there is one."""
         return min(self._containers(), key=lambda n: "control-plane" in n)
+
+    def stock(self, archives: Sequence[Path]) -> bool:  # noqa: ARG002
+        """Nothing can be put into a node that is not there yet."""
+        return False
 
     def up(self) -> None:
         """Create the cluster, or start what was stopped; returns when all nodes are ready."""

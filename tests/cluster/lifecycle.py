@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.cluster.progress import say
 from tests.cluster.tools import tool
 
 PROVIDERS = ("local", "kind")
+LOADED = "loaded.json"
 
 
 class Cluster(Protocol):
@@ -38,6 +39,7 @@ class Cluster(Protocol):
     @property
     def processes(self) -> Processes: ...
     def node_name(self) -> str: ...
+    def stock(self, archives: Sequence[Path]) -> bool: ...
     def up(self) -> None: ...
     def stop(self) -> None: ...
     def down(self) -> None: ...
@@ -58,6 +60,7 @@ class Wanted:
     gpus: int | None = None
     kwok: Path | None = None
     image: str = ""
+    archives: tuple[Path, ...] = ()        # of images that are loaded when the cluster is up
 
 
 def up(wanted: Wanted) -> Cluster:
@@ -68,6 +71,8 @@ def up(wanted: Wanted) -> Cluster:
         known = known or record.Record(provider)
         known.save(state(wanted.name))
         cluster = _cluster(wanted.name, provider, wanted.image)
+        if wanted.archives and cluster.stock(wanted.archives):
+            _note(cluster, {tag: digest for file in wanted.archives for tag, digest in archive.images(file).items()})
         cluster.up()
         known = record.read(cluster.state) or known
         known = replace(
@@ -75,6 +80,8 @@ def up(wanted: Wanted) -> Cluster:
         )
         _equip(cluster, known, wanted.kwok)
         known.save(cluster.state)
+        for file in wanted.archives:
+            _load(cluster, file)
         return cluster
 
 
@@ -96,16 +103,7 @@ def down(name: str) -> None:
 def load(name: str, file: Path) -> bool:
     """Load an image archive into the cluster; False when the very same images are there already."""
     with _only_run(name):
-        cluster, wanted = find(name), archive.images(file)
-        notes = cluster.state / "loaded.json"
-        loaded = json.loads(notes.read_text()) if notes.exists() else {}
-        if wanted and all(loaded.get(tag) == digest for tag, digest in wanted.items()):
-            present = cluster.images()
-            if all(any(p == tag or p.endswith(f"/{tag}") for p in present) for tag in wanted):
-                return False
-        cluster.load(file)
-        notes.write_text(json.dumps({**loaded, **wanted}, indent=1))
-        return True
+        return _load(find(name), file)
 
 
 def find(name: str = DEFAULT_NAME) -> Cluster:
@@ -120,6 +118,27 @@ def environment(cluster: Cluster) -> dict[str, str]:
     """The environment in which kubectl, helm and other clients find the cluster."""
     clients = f"{cluster.state / 'bin'}:{os.environ.get('PATH', '')}"
     return {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": clients}
+
+
+def _load(cluster: Cluster, file: Path) -> bool:
+    wanted, loaded = archive.images(file), _loaded(cluster)
+    if wanted and all(loaded.get(tag) == digest for tag, digest in wanted.items()):
+        present = cluster.images()
+        if all(any(p == tag or p.endswith(f"/{tag}") for p in present) for tag in wanted):
+            return False
+    cluster.load(file)
+    _note(cluster, {**loaded, **wanted})
+    return True
+
+
+def _loaded(cluster: Cluster) -> dict[str, str]:
+    """The images that were loaded: name with tag -> digest of the configuration."""
+    notes = cluster.state / LOADED
+    return json.loads(notes.read_text()) if notes.exists() else {}
+
+
+def _note(cluster: Cluster, loaded: Mapping[str, str]) -> None:
+    (cluster.state / LOADED).write_text(json.dumps(loaded, indent=1))
 
 
 def _choose(wanted: Wanted, known: record.Record | None) -> str:

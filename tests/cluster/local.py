@@ -6,11 +6,12 @@
 import hashlib
 import ipaddress
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.cluster import certificates, network, node, packages, record
+from tests.cluster import certificates, imagestore, network, node, packages, record
 from tests.cluster.cgroups import Groups
 from tests.cluster.containerd import Containerd
 from tests.cluster.errors import ClusterError
@@ -64,6 +65,16 @@ class Local:
     def node_name(self) -> str:
         """The name of its one node."""
         return f"{self.name}-node"
+
+    def stock(self, archives: Sequence[Path]) -> bool:
+        """Have a new node begin with the images of these archives; False when the node is there already."""
+        root = self.state / node.IMAGES
+        if root.exists():
+            return False
+        packages.ensure()
+        self.state.mkdir(parents=True, exist_ok=True)
+        imagestore.stock(root, archives)
+        return True
 
     def up(self) -> None:
         """Start or repair the cluster; returns when the node is ready."""

@@ -20,7 +20,8 @@ COVERED_SYSCTLS = (
     "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
 )
 # folder of the cluster's state -> where the node has it
-PLACES = {"kubelet": "/var/lib/kubelet", "containerd": "/var/lib/containerd", "pods": "/var/log/pods"}
+IMAGES = "containerd"
+PLACES = {"kubelet": "/var/lib/kubelet", IMAGES: "/var/lib/containerd", "pods": "/var/log/pods"}
 _OWN = "/run/dss-node"
 _READY = f"{_OWN}/ready"
 

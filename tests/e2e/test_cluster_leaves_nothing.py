@@ -108,12 +108,12 @@ def kubectl(*arguments: str, stdin: str | None = None) -> str:
     return subprocess.run(command, input=stdin, text=True, check=True, capture_output=True).stdout
 
 
-def run_a_pod(name: str = "one", **spec: object) -> None:
+def run_a_pod(name: str = "one", image: str = "", **spec: object) -> None:
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name},
-        "spec": {"containers": [{"name": "one", "image": pause_image(), "imagePullPolicy": "Never"}], **spec},
+        "spec": {"containers": [{"name": "one", "image": image or pause_image(), "imagePullPolicy": "Never"}], **spec},
     }
     kubectl("apply", "-f", "-", stdin=json.dumps(pod))
     kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
@@ -181,18 +181,21 @@ def test_two_starts_at_once_take_turns(before: dict[str, object]) -> None:
 def test_a_cluster_is_equipped_with_gpus_nodes_made_of_air_images_and_volumes(
     before: dict[str, object], tmp_path: Path
 ) -> None:
-    cluster("up", "--gpus", "2", "--kwok", str(DATA / "nodes-of-air.yaml"))
+    begins_with, comes_later = tmp_path / "with.tar", tmp_path / "later.tar"
+    archive.write(begins_with, "localhost/leaktest:1", tool("pause"))
+    archive.write(comes_later, "localhost/leaktest:2", tool("pause"))
+    cluster("up", "--gpus", "2", "--kwok", str(DATA / "nodes-of-air.yaml"), "--with", str(begins_with))
     gpus = kubectl("get", "nodes", "-o", r"jsonpath={.items[*].status.allocatable.nvidia\.com/gpu}")
     assert sorted(gpus.split()) == ["1", "2", "8"]
-    on_air = {"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}, "tolerations": [{"operator": "Exists"}]}
-    run_a_pod("air", **on_air)
+    a_t4 = {"nvidia.com/gpu.product": "Tesla-T4"}
+    run_a_pod("air", nodeSelector=a_t4, tolerations=[{"operator": "Exists"}])
     run_a_pod("real")      # it tolerates nothing, so it cannot land on air
     assert kubectl("get", "pod", "real", "-o", "jsonpath={.spec.nodeName}") == CLUSTER.node_name()
 
-    archive.write(tmp_path / "image.tar", "localhost/leaktest:1", tool("pause"))
-    said = [cluster("load", str(tmp_path / "image.tar")).stderr for _ in range(2)]
-    assert ["already there" in s for s in said] == [False, True]
-    assert "localhost/leaktest:1" in CLUSTER.images()
+    said = [cluster("load", str(file)).stderr for file in (begins_with, comes_later, comes_later)]
+    assert ["already there" in s for s in said] == [True, False, True]
+    assert {"localhost/leaktest:1", "localhost/leaktest:2"} <= CLUSTER.images()
+    run_a_pod("loaded", image="localhost/leaktest:1")
 
     folder = Path(cluster("volume", "models").stdout.strip())
     assert folder.stat().st_mode & 0o777 == 0o777

@@ -82,6 +82,7 @@ def test_a_memory_limit_too_small_is_named_and_a_larger_one_serves(kubectl: Kube
     delete(kubectl, "starved")
 
 
+@pytest.mark.usefixtures("alone")        # it counts what is free on the node
 def test_pods_that_never_served_make_room_for_the_revision_that_cures_them(kubectl: Kubectl) -> None:
     """The node holds one such pod and not two, so the surge of a rolling update alone would wait for ever."""
     with Watch(kubectl, "wide") as watch:

@@ -1,6 +1,7 @@
 """Loading engines that are killed or stopped: a typed reason, and Ready by themselves, with the predicted cache."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.e2e.cases import assert_predicted
 from tests.e2e.conftest import START_S, engine_pods
 from tests.e2e.groups import Kill, Struck, group, reason_told, strike
 from tests.lab.kubectl import Kubectl, log_lines
-from tests.lab.watch import is_true, serves
+from tests.lab.watch import Watch, is_true, serves_and_tells
 
 KILLS = {
     "loading-core-killed": Kill("SIGKILL", "EngineCore", "EngineCoreDied"),
@@ -26,13 +27,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def struck(kubectl: Kubectl) -> Iterator[dict[str, Struck]]:
     """Each resource once its engine core had begun and got its signal."""
     specs = {name: {"startup": {"stallSeconds": 30}, "engine": SETTINGS[name]} for name in KILLS}
-    with group(kubectl, specs) as watches:
-        made = {}
-        for name, kill in KILLS.items():
-            watches[name].until(at_percent(1), timeout_s=START_S, what="the start under way")
-            await_engine_core(kubectl, name)
-            made[name] = strike(kubectl, watches[name], kill)
-        yield made
+    def struck_in_time(watch: Watch) -> Struck:
+        watch.until(at_percent(1), timeout_s=START_S, what="the start under way")
+        await_engine_core(kubectl, watch.name)
+        return strike(kubectl, watch, KILLS[watch.name])
+
+    with group(kubectl, specs) as watches, ThreadPoolExecutor(len(watches)) as pool:
+        yield dict(zip(watches, pool.map(struck_in_time, watches.values()), strict=True))
 
 
 def at_percent(least: int) -> Any:
@@ -53,5 +54,5 @@ def test_an_engine_that_dies_or_hangs_while_loading_is_explained_and_comes_up_by
 ) -> None:
     seen = reason_told(struck[name], KILLS[name])
     assert not is_true("Stalled")(seen.object)
-    ready = struck[name].watch.until(serves, timeout_s=START_S, what="Ready by itself", since=seen.index)
+    ready = struck[name].watch.until(serves_and_tells, timeout_s=START_S, what="Ready by itself", since=seen.index)
     assert_predicted(ready.object)

@@ -16,7 +16,7 @@ from tests.e2e.groups import MEMORY, group
 from tests.e2e.timing import Timings
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab
-from tests.lab.watch import Seen, Watch, condition, failed_with, is_current, serves
+from tests.lab.watch import Seen, Watch, condition, failed_with, is_current, serves, serves_and_tells
 from tests.specs import patch_of
 
 # What is wrong with each resource, and the reasons in the order in which the engine finds them.
@@ -90,7 +90,7 @@ def decided(watch: Watch, after: int) -> Seen:
     """The first state in which it serves or has failed, of a later generation of the spec."""
     def holds(thing: Object) -> bool:
         is_told = is_current(thing) and thing["metadata"]["generation"] > after
-        return is_told and (serves(thing) or "failure" in thing["status"])
+        return is_told and (serves_and_tells(thing) or "failure" in thing["status"])
 
     return watch.until(holds, timeout_s=START_S, what="a failure, or Ready")
 

@@ -20,7 +20,7 @@ from tests.e2e.timing import Timings, completion_to_ready
 from tests.images import ensure
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.setup import Lab, cluster
-from tests.lab.watch import Seen, Watch, failed_with, serves
+from tests.lab.watch import Seen, Watch, failed_with, serves, serves_and_tells
 from tests.logs import recorder
 from tests.logs.replays import stage
 from tests.logs.test_phases_by_log import shown_by
@@ -157,4 +157,5 @@ def test_a_recorded_start_is_followed_phase_by_phase_until_it_serves(
     assert {phase.value for phase in shown_by(log)} <= phases_in_order(watch.seen[: ready.index + 1])
     facts: Any = diagnose(io.BytesIO(log))["facts"]
     plain = {"quantization": facts["quantization"] or "None"}
-    assert ready.object["status"]["engine"] == {"notes": [], **facts, **plain}
+    told = watch.until(serves_and_tells, timeout_s=START_S, what="what it found", since=ready.index)
+    assert told.object["status"]["engine"] == {"notes": [], **facts, **plain}

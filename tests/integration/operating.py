@@ -28,7 +28,7 @@ from kubernetes_asyncio.config import load_kube_config
 from deepseekserve import names
 from deepseekserve.kube import Kube
 from tests.cluster.tools import tool
-from tests.lab.kubectl import Kubectl, Object
+from tests.lab.kubectl import Kubectl, Object, await_crd
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -166,14 +166,7 @@ async def connected(kubeconfig: Path) -> AsyncIterator[Kube]:
 def install_crd(kubectl: Kubectl, file: Path = CRD) -> None:
     """Apply the CRD and wait until it is served."""
     kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
-    name = f"{names.PLURAL}.{names.GROUP}"
-    eventually(lambda: _is_established(kubectl.get("crd", name) or {}), f"{name} is served")
-
-
-def _is_established(crd: Object) -> bool:
-    """Tell whether the API server serves the kind; `kubectl wait` fails on a CRD so new that it has no conditions."""
-    conditions = crd.get("status", {}).get("conditions") or ()
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+    await_crd(kubectl, f"{names.PLURAL}.{names.GROUP}")
 
 
 def resource(name: str, **spec: Any) -> Object:

@@ -11,7 +11,7 @@ import pytest
 
 from deepseekserve import api, names
 from deepseekserve.crd import embedded
-from tests.lab.kubectl import Kubectl, KubectlFailed, Object
+from tests.lab.kubectl import Kubectl, KubectlFailed, Object, await_crd
 from tests.specs import ACCEPTED, MINIMAL, REFUSED, SpecCase, merged
 
 CRD = Path(__file__).parents[2] / "crds" / "deepseekserve.yaml"
@@ -49,7 +49,7 @@ def stream(cases: list[SpecCase]) -> str:
 def served(kubectl: Kubectl) -> Iterator[Kubectl]:
     """kubectl where the CRD is served."""
     kubectl("apply", "--validate=strict", "-f", str(CRD))
-    kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=60s")
+    await_crd(kubectl, CRD_NAME)
     yield kubectl
     kubectl("delete", "crd", CRD_NAME, "--timeout=60s")
 

@@ -131,12 +131,14 @@ def test_a_real_operator_makes_pods_of_them_or_says_invalid_and_goes_on(
 
 def all_ended(kubectl: Kubectl) -> dict[str, str]:
     """What has become of each resource; empty while one has no answer yet."""
-    deployments = {deployment["metadata"]["name"] for deployment in kubectl.list("deployments")}
     found: dict[str, str] = {}
-    for serve in kubectl.list("dss"):
+    serves = kubectl.list("dss")            # before the Deployments, which come before what is said of them
+    deployments = {deployment["metadata"]["name"] for deployment in kubectl.list("deployments")}
+    for serve in serves:
         name, status = serve["metadata"]["name"], serve["status"]
         reason = (status.get("failure") or {}).get("reason", "")
-        if status["observedGeneration"] != serve["metadata"]["generation"]:
+        has_pods = name in deployments and reason != "InvalidSpec"
+        if status["observedGeneration"] != serve["metadata"]["generation"] or not (has_pods or reason):
             return {}
-        found[name] = "pods" if name in deployments and reason != "InvalidSpec" else reason
+        found[name] = "pods" if has_pods else reason
     return found

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.operating import Operator, Pods, eventually, serving
 from tests.lab.kubectl import Kubectl, Object
-from tests.lab.watch import Predicate, Watch, condition, is_current, serves
+from tests.lab.watch import Predicate, Watch, condition, is_current, serves_and_tells
 from tests.specs import patch_of
 
 # A guide that many people copy: AWQ of a checkpoint that is not quantized, on a GPU without bfloat16.
@@ -109,7 +109,7 @@ def test_what_an_engine_reports_is_compared_with_what_was_predicted(
     pod = pods.next("guide")
     pod.run()
     pod.serve({**serving(), "engine": {"version": "0.32.0", "maxModelLen": 32768, "kvCacheTokens": predicted // 2}})
-    told = watch.until(serves, timeout_s=30, what="Serving").object["status"]
+    told = watch.until(serves_and_tells, timeout_s=30, what="Serving").object["status"]
     assert (told["sizing"]["kvCacheTokens"], told["engine"]["kvCacheTokens"]) == (predicted, predicted // 2)
     eventually(  # it is counted once the status is written
         lambda: operator.count("deepseekserve_kv_cache_prediction_ratio_count") == compared + 1, "one comparison")

@@ -12,7 +12,7 @@ import pytest
 
 from deepseekserve import names
 from deepseekserve.apply.children import _own_as_applied
-from deepseekserve.kube import Key, Object
+from deepseekserve.kube import Key, Kind, Object
 from deepseekserve.kube.kinds import SERVES, SERVICES
 from deepseekserve.leader import Lease
 from deepseekserve.observe import Agents, Cache, Watch
@@ -95,19 +95,21 @@ def test_an_edit_between_a_look_and_its_status_is_looked_at_at_once(
     assert second != 0
 
 
+@pytest.mark.parametrize("late", [False, True])
 def test_a_lease_is_released_though_its_last_renewal_was_cut_off(
-    kubeconfig: Path, kubectl_here: Kubectl,
+    kubeconfig: Path, kubectl_here: Kubectl, late: bool,
 ) -> None:
     # What a renewal does whose answer nobody waited for: another version.
     renewed = partial(kubectl_here, "annotate", f"lease/{names.LEASE_NAME}", "renewed=yes")
-    assert holder_after_release(kubeconfig, kubectl_here, renewed) == ""
+    assert holder_after_release(kubeconfig, kubectl_here, renewed, late=late) == ""
 
 
+@pytest.mark.parametrize("late", [False, True])
 def test_a_lease_that_another_process_holds_is_not_released(
-    kubeconfig: Path, kubectl_here: Kubectl,
+    kubeconfig: Path, kubectl_here: Kubectl, late: bool,
 ) -> None:
     taken = partial(kubectl_here.patch, "lease", names.LEASE_NAME, {"spec": {"holderIdentity": "operator-2"}})
-    assert holder_after_release(kubeconfig, kubectl_here, taken) == "operator-2"
+    assert holder_after_release(kubeconfig, kubectl_here, taken, late=late) == "operator-2"
 
 
 def test_what_was_deleted_in_a_gap_of_the_watch_is_missed_soon_after_the_watch_has_begun_anew(
@@ -150,14 +152,26 @@ def test_nothing_is_written_once_another_process_may_hold_the_lease(
     assert kubectl_here.get("service", "late") is None
 
 
-def holder_after_release(kubeconfig: Path, kubectl: Kubectl, overtake: Callable[[], object]) -> str:
-    """Who holds a lease that we have acquired, that somebody else has then written, and that we have released."""
+def holder_after_release(kubeconfig: Path, kubectl: Kubectl, overtake: Callable[[], object], *, late: bool) -> str:
+    """Who holds a lease that we have acquired, that somebody else has then written, and that we have released.
 
+    `late`: it was written when we had looked at it for the last time, and not before.
+    """
     async def released() -> None:
         async with connected(kubeconfig) as kube:
             lease = Lease(kube, namespace=kubectl.namespace, identity="operator-1", seconds=15)
             await lease.acquire()
-            overtake()
+            write = kube.replace
+
+            async def overtaken(kind: Kind, obj: Object) -> Object:
+                kube.replace = write            # type: ignore[method-assign]
+                overtake()
+                return await write(kind, obj)
+
+            if late:
+                kube.replace = overtaken        # type: ignore[method-assign]
+            else:
+                overtake()
             await lease.release()
 
     asyncio.run(released())

@@ -244,12 +244,16 @@ def test_what_cannot_be_read_is_said_and_left_to_the_engine(
     watch.until(fits("Unknown", says), timeout_s=30, what="the same after another look", since=mark)
 
 
-def test_a_pod_without_a_node_is_waited_for_ten_seconds(here: Kubectl, watch: Watch) -> None:
+def test_a_pod_without_a_node_is_waited_for_and_then_the_engine_decides(here: Kubectl, watch: Watch) -> None:
     here.apply(mine())
     pod = reader(here)
     unbound = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "lastTransitionTime": now(),
                "message": "pod has unbound immediate PersistentVolumeClaims"}
     status = json.dumps({"status": {"phase": "Pending", "conditions": [unbound]}})
     here("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", status)
-    watch.until(fits("Unknown", "unbound immediate"), timeout_s=10, what="why, within ten seconds")
+    is_told = fits("Unknown", "unbound immediate")
+    waiting = watch.until(is_told, timeout_s=30, what="why it waits").object
+    assert "currentRevision" not in waiting["status"]
+    is_decided = lambda r: is_told(r) and "currentRevision" in r["status"]  # noqa: E731
+    watch.until(is_decided, timeout_s=30, what="why nothing was read")
     assert engine_arguments(here)

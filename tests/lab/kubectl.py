@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.health import wait_for
+
 Object = dict[str, Any]
 
 
@@ -69,6 +71,15 @@ class Kubectl:
     def patch(self, kind: str, name: str, change: Object) -> str:
         """Merge-patch one object, as a user's edit would."""
         return self("patch", kind, name, "--type=merge", "-p", json.dumps(change))
+
+
+def await_crd(kubectl: Kubectl, name: str) -> None:
+    """Wait until the API server serves the kind; `kubectl wait` fails on a CRD so new that it has no conditions."""
+    def is_served() -> bool:
+        conditions = (kubectl.get("crd", name) or {}).get("status", {}).get("conditions") or ()
+        return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+    wait_for(is_served, f"{name} is served", 60)
 
 
 def log_lines(kubectl: Kubectl, pod: str) -> Iterator[str]:

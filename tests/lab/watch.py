@@ -166,3 +166,8 @@ def serves(resource: Object) -> bool:
         and not is_true("Reconciling")(resource)
         and not is_true("Degraded")(resource)
     )
+
+
+def serves_and_tells(resource: Object) -> bool:
+    """`serves`, with what the engine reports: readiness is Kubernetes' word and waits for no agent's answer."""
+    return serves(resource) and "engine" in resource["status"]

@@ -66,13 +66,11 @@ class Lease:
         """Let a standby take over at once; `keep` must have ended."""
         metrics.LEADER.set(0)
         try:
-            # A renewal that was cut off may have been written all the same.
-            lease = await self._kube.get(LEASES, self._key)
-            spec = lease.get("spec") or {}
-            if spec.get("holderIdentity") != self._identity:
-                return
-            spec |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
-            await self._kube.replace(LEASES, {**lease, "spec": spec})
+            # A renewal that was cut off may be written all the same, before this look or just after it.
+            try:
+                await self._let_go()
+            except Conflict:
+                await self._let_go()
         except KubeError as error:
             log.warning("cannot release the lease", extra=fields(error=str(error)))
 
@@ -84,6 +82,14 @@ class Lease:
     def _left_s(self) -> float:
         """Seconds in which a renewal must succeed, so that we stop before another may start."""
         return self._renewed_at + self._seconds * 2 / 3 - time.monotonic()
+
+    async def _let_go(self) -> None:
+        lease = await self._kube.get(LEASES, self._key)
+        spec = lease.get("spec") or {}
+        if spec.get("holderIdentity") != self._identity:
+            return
+        spec |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+        await self._kube.replace(LEASES, {**lease, "spec": spec})
 
     async def _attempt(self) -> bool:
         try:
