@@ -821,6 +821,19 @@ def fitted(fit: Fit | None, *pods: PodFacts, previous: Status = NEW, subject: Su
     return decide(subject, previous, seen, finding)
 
 
+@pytest.mark.parametrize(("generation", "message", "noted"), [
+    (4, "AWQ is asked for twice.", ["QuantizationMissingConfig"]), (4, REFUSAL.message, []),
+    (3, "AWQ is asked for twice.", []),
+])
+def test_an_edit_that_is_refused_for_the_same_reason_is_answered(
+    generation: int, message: str, noted: list[str],
+) -> None:
+    first = fitted(Fit("False", "no", REFUSAL, enforced=True))
+    again = Fit("False", message, replace(REFUSAL, message=message), enforced=True)
+    edit = replace(SUBJECT, generation=generation)
+    assert reasons(first, fitted(again, previous=first, subject=edit)) == noted
+
+
 @pytest.mark.parametrize(("fit", "status", "reason"), [
     (None, "Unknown", "InvalidSpec"),
     (Fit("True", "it fits"), "True", "Fits"),

@@ -44,7 +44,11 @@ def _rollout(previous: Status, status: Status) -> Note | None:
 
 def _failed(previous: Status, status: Status) -> Note | None:
     failure, last = status.failure, previous.failure
-    if failure is None or (last and last.reason == failure.reason and _is_same_revision(previous, status)):
+    if failure is None:
+        return None
+    is_answer = previous.observed_generation != status.observed_generation      # to an edit, which may be no better
+    is_known = last and last.reason == failure.reason and _is_same_revision(previous, status)
+    if last and is_known and (last.message == failure.message or not is_answer):
         return None
     return Note("Warning", failure.reason.value, "Diagnose", f"{failure.message} {failure.remedy}".strip())
 
