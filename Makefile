@@ -35,8 +35,8 @@ on-cluster:                             # real engines come last: how soon recor
 
 off-cluster: venv tools                 # it ends long before the engines: what has deadlines comes first, and in turn
 	@$(MAKE) -j2 --output-sync=target operator
-	@$(MAKE) agent
-	@nice -n 10 $(MAKE) -j1 coverage logs resource chart
+	@$(MAKE) -j2 --output-sync=target agent chart
+	@nice -n 10 $(MAKE) -j2 --output-sync=target coverage logs resource
 
 ##@ The inner loop (below a minute)
 .PHONY: check lint types contracts unit logs
