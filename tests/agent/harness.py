@@ -25,11 +25,12 @@ ENGINE = Path(__file__).parent / "engine.py"
 DEADLINE_S = 20.0
 T = TypeVar("T")
 
-# Everything that takes long in a pod takes a moment here.
+# Everything that takes long in a pod takes a moment here; but whoever is only late on a busy machine has the patience
+# of a pod (unready_s, unresponsive_s, fatal_s, kill_s): a test of its end shortens that for itself.
 QUICK: Mapping[str, float] = {
     "tick_s": 0.02, "poll_s": 0.02, "blind_poll_s": 0.05, "unannounced_s": 60, "retry_s": 0.05, "health_s": 0.05,
-    "scrape_s": 0.1, "unready_s": 0.6, "unresponsive_s": 1.5, "idle_canary_s": 0.5, "processes_s": 0.1, "fatal_s": 1.0,
-    "lame_duck_s": 0.4, "quiet_s": 0.2, "drain_poll_s": 0.05, "terminate_s": 1.0, "kill_s": 5.0, "flush_s": 3.0,
+    "scrape_s": 0.1, "idle_canary_s": 0.5, "processes_s": 0.1, "lame_duck_s": 0.4, "quiet_s": 0.2, "drain_poll_s": 0.05,
+    "terminate_s": 1.0, "flush_s": 10.0,
 }
 _DRIVER = """
 import json, sys

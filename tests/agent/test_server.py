@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from deepseekserve.agent.limits import Limits
 from deepseekserve.agent.server import Page, Server, listen
 from tests.agent.harness import until
 
-LIMITS = Limits(connections=8, connection_s=2.0)
+LIMITS = Limits(connections=8, connection_s=3600)      # nobody is served because another's time is up
 SECONDS = 20.0
 
 
@@ -23,11 +24,17 @@ def respond(path: str) -> Page:
     return Page(200, b"x" * 3_000_000 if path == "/long" else path.encode())
 
 
+@contextlib.contextmanager
+def serving(limits: Limits) -> Iterator[int]:
+    with listen(0) as listener:
+        Server(listener, respond, time.monotonic, limits).start()
+        yield listener.getsockname()[1]
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
-    with listen(0) as listener:
-        Server(listener, respond, time.monotonic, LIMITS).start()
-        yield listener.getsockname()[1]
+    with serving(LIMITS) as number:
+        yield number
 
 
 def connect(port: int) -> socket.socket:
@@ -99,16 +106,15 @@ def test_clients_that_hang_do_not_keep_others_out(port: int, behave: Callable[[s
         for _ in range(5 * LIMITS.connections):
             with contextlib.suppress(OSError):
                 behave(stack.enter_context(connect(port)))
-        began = time.monotonic()
         assert say(port, b"GET /live HTTP/1.1\r\n\r\n").endswith(b"/live")
-        assert time.monotonic() - began < LIMITS.connection_s
 
 
-def test_a_client_that_hangs_is_dropped_after_its_time(port: int) -> None:
-    with connect(port) as client:
+def test_a_client_that_hangs_is_dropped_after_its_time() -> None:
+    with serving(replace(LIMITS, connection_s=2.0)) as port:
         began = time.monotonic()
-        assert client.recv(1) == b""
-        assert 1.9 <= time.monotonic() - began < SECONDS
+        with connect(port) as client:
+            assert client.recv(1) == b""
+            assert time.monotonic() - began >= 2.0
 
 
 def test_clients_that_go_away_at_once_leave_nothing_behind(port: int) -> None:
