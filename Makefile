@@ -29,14 +29,13 @@ test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, c
 	@$(MAKE) -j3 tools images lint types contracts
 	@$(MAKE) -j2 on-cluster off-cluster
 
-on-cluster:                             # real engines come last: how soon recorded ones are told of is measured
+on-cluster:                             # recorded engines first: how soon they are told of is measured
 	@$(MAKE) light
 	@$(MAKE) engines
 
-off-cluster: venv tools                 # it ends long before the engines: what has deadlines comes first, and in turn
-	@$(MAKE) -j2 --output-sync=target operator
-	@$(MAKE) -j2 --output-sync=target agent chart
-	@nice -n 10 $(MAKE) -j2 --output-sync=target coverage logs resource
+off-cluster: venv tools                 # the patient beside those, then in turn what has deadlines beside real engines
+	@nice -n 10 $(MAKE) -j2 --output-sync=target coverage logs chart
+	@$(call AS_ONE_PIECE,$(MAKE) -j1 operator agent resource)
 
 ##@ The inner loop (below a minute)
 .PHONY: check lint types contracts unit logs
@@ -64,6 +63,8 @@ OPERATOR := $(patsubst tests/integration/%.py,%,$(wildcard tests/integration/tes
 LIGHT := tests/e2e/test_replays.py tests/e2e/test_kubernetes.py
 # They wait until no other run uses the operator, so they come last.
 ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py
+# The output of a command once it has ended, so that the dots of what runs beside it stay readable.
+AS_ONE_PIECE = out=$$(mktemp); code=0; $(1) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
 E2E := $(PYTEST) --durations=25 --timeout=1500
 .PHONY: coverage agent integration operator $(OPERATOR) resource chart on-cluster off-cluster e2e engines light
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
@@ -92,8 +93,8 @@ e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (
 engines:
 	@$(E2E) $(filter-out $(LIGHT) $(ALONE),$(wildcard tests/e2e/test_*.py)) $(ALONE)
 
-light:                                  # its output as one piece, so that the dots of the other run stay readable
-	@out=$$(mktemp); code=0; $(E2E) $(LIGHT) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
+light:
+	@$(call AS_ONE_PIECE,$(E2E) $(LIGHT))
 
 ##@ For long (no part of test)
 .PHONY: soak soak-busy soak-quiet bench

@@ -26,7 +26,7 @@ DEADLINE_S = 20.0
 T = TypeVar("T")
 
 # Everything that takes long in a pod takes a moment here; but whoever is only late on a busy machine has the patience
-# of a pod (unready_s, unresponsive_s, fatal_s, kill_s): a test of its end shortens that for itself.
+# of a pod (unready_s, unresponsive_s, fatal_s, kill_s, flush_s): a test of its end shortens that for itself.
 QUICK: Mapping[str, float] = {
     "tick_s": 0.02, "poll_s": 0.02, "blind_poll_s": 0.05, "unannounced_s": 60, "retry_s": 0.05, "health_s": 0.05,
     "scrape_s": 0.1, "idle_canary_s": 0.5, "processes_s": 0.1, "lame_duck_s": 0.4, "quiet_s": 0.2, "drain_poll_s": 0.05,

@@ -23,6 +23,7 @@ from tests.cluster.paths import cache
 from tests.cluster.progress import say
 
 KEEP = 2            # stores; one holds its images twice, as layers and as files: 6.4 GB for that of the engine
+_END_S = 10
 _SCRATCH = ".making-"
 _START_S = 60
 
@@ -30,7 +31,7 @@ _START_S = 60
 def stock(root: Path, archives: Sequence[Path]) -> None:
     """Make `root`, which must not exist, a containerd's root folder that has the images of these archives."""
     with locked(folder() / "lock", "importing images"):
-        store = folder() / _key(archives)
+        store = store_of(archives)
         if not store.exists():
             _make(store, archives)
         os.utime(store)             # the most recently used are kept
@@ -42,15 +43,15 @@ def folder() -> Path:
     return cache() / "image-stores"
 
 
-def _key(archives: Sequence[Path]) -> str:
+def store_of(archives: Sequence[Path]) -> Path:
+    """The folder of a store, named after its images and the containerd whose databases it has."""
     images = sorted((tag, digest) for file in archives for tag, digest in archive.images(file).items())
-    return hashlib.sha256(repr(images).encode()).hexdigest()[:12]
+    return folder() / hashlib.sha256(repr((run(["containerd", "--version"]), images)).encode()).hexdigest()[:12]
 
 
 def _make(store: Path, archives: Sequence[Path]) -> None:
-    kept = sorted(folder().glob("?" * 12), key=lambda s: s.stat().st_mtime)
-    for old in (*kept[:1 - KEEP], *folder().glob(f"{_SCRATCH}*")):        # and what a run that was killed has left
-        shutil.rmtree(old)
+    for left in folder().glob(f"{_SCRATCH}*"):        # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder(), prefix=_SCRATCH) as scratch:
         root = Path(scratch, "root")
         with _containerd(root) as containerd:
@@ -58,6 +59,8 @@ def _make(store: Path, archives: Sequence[Path]) -> None:
                 say(f"importing {file.name}, once for all clusters")
                 containerd.load(file)
         root.rename(store)
+    for old in sorted(folder().glob("?" * 12), key=lambda s: s.stat().st_mtime)[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -84,23 +87,27 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
                     raise ClusterError(f"containerd ended:\n{log.read_text(errors='replace')[-2000:]}")
                 yield containerd
             finally:
-                process.terminate()
+                _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _copy(store: Path, root: Path) -> None:
     """Hard links but for the databases; to another name first, so that `root` is whole once it is there."""
-    scratch = root.with_name(f".{root.name}")
-    try:
-        _cp(store, scratch, "--link")
-    except ClusterError:            # the cache is on another file system than the cluster's state
-        _cp(store, scratch, "--reflink=auto")
-    for database in scratch.glob("*/*.db"):
-        original = store / database.relative_to(scratch)
-        database.unlink()
-        shutil.copy2(original, database)
-    scratch.rename(root)
-
-
-def _cp(store: Path, to: Path, how: str) -> None:
-    shutil.rmtree(to, ignore_errors=True)
-    run(["cp", "--archive", how, str(store), str(to)])
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-") as scratch:
+        copy = Path(scratch, "root")
+        try:
+            run(["cp", "--archive", "--link", str(store), str(copy)])
+        except ClusterError:            # the cache is on another file system than the cluster's state
+            shutil.rmtree(copy, ignore_errors=True)
+            run(["cp", "--archive", "--reflink=auto", str(store), str(copy)])
+        for database in copy.glob("*/*.db"):
+            database.unlink()
+            shutil.copy2(store / database.relative_to(copy), database)
+        copy.rename(root)

@@ -1,6 +1,6 @@
 """Starts and ends clusters, one run at a time for each name, and finds a running one. What the command line calls.
 
-    wanted -> choose a provider -> provider.up -> GPUs, nodes made of air -> remember
+    wanted -> choose a provider -> images to begin with -> provider.up -> GPUs, nodes made of air -> remember -> images
 """
 
 import contextlib
@@ -60,7 +60,7 @@ class Wanted:
     gpus: int | None = None
     kwok: Path | None = None
     image: str = ""
-    archives: tuple[Path, ...] = ()        # of images that are loaded when the cluster is up
+    archives: tuple[Path, ...] = ()        # of images that it has then; a new local node begins with them
 
 
 def up(wanted: Wanted) -> Cluster:

@@ -67,13 +67,17 @@ class Local:
         return f"{self.name}-node"
 
     def stock(self, archives: Sequence[Path]) -> bool:
-        """Have a new node begin with the images of these archives; False when the node is there already."""
+        """Have a new node begin with the images of these archives; False when it is there already, or cannot."""
         root = self.state / node.IMAGES
         if root.exists():
             return False
         packages.ensure()
         self.state.mkdir(parents=True, exist_ok=True)
-        imagestore.stock(root, archives)
+        try:
+            imagestore.stock(root, archives)
+        except (ClusterError, OSError) as error:        # a full disk, a file system that overlayfs cannot lie on
+            say(f"no images are kept in {imagestore.folder()}, so this cluster imports them: {error}")
+            return False
         return True
 
     def up(self) -> None:

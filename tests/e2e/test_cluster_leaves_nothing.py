@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import archive
+from tests.cluster import archive, imagestore
 from tests.cluster.components import API_SERVICE_IP
 from tests.cluster.health import wait_for
 from tests.cluster.local import Local
@@ -184,6 +185,8 @@ def test_a_cluster_is_equipped_with_gpus_nodes_made_of_air_images_and_volumes(
     begins_with, comes_later = tmp_path / "with.tar", tmp_path / "later.tar"
     archive.write(begins_with, "localhost/leaktest:1", tool("pause"))
     archive.write(comes_later, "localhost/leaktest:2", tool("pause"))
+    store = imagestore.store_of([begins_with])
+    shutil.rmtree(store, ignore_errors=True)
     cluster("up", "--gpus", "2", "--kwok", str(DATA / "nodes-of-air.yaml"), "--with", str(begins_with))
     gpus = kubectl("get", "nodes", "-o", r"jsonpath={.items[*].status.allocatable.nvidia\.com/gpu}")
     assert sorted(gpus.split()) == ["1", "2", "8"]
@@ -192,6 +195,8 @@ def test_a_cluster_is_equipped_with_gpus_nodes_made_of_air_images_and_volumes(
     run_a_pod("real")      # it tolerates nothing, so it cannot land on air
     assert kubectl("get", "pod", "real", "-o", "jsonpath={.spec.nodeName}") == CLUSTER.node_name()
 
+    assert store.exists()
+    shutil.rmtree(store)                    # what the node has of it are links of its own
     said = [cluster("load", str(file)).stderr for file in (begins_with, comes_later, comes_later)]
     assert ["already there" in s for s in said] == [True, False, True]
     assert {"localhost/leaktest:1", "localhost/leaktest:2"} <= CLUSTER.images()

@@ -13,9 +13,9 @@ import pytest
 from deepseekserve import names
 from tests.cluster.controlplane import ControlPlane
 from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
-from tests.lab.kubectl import Kubectl
+from tests.lab.kubectl import Kubectl, Object
 from tests.lab.relay import relayed
-from tests.lab.watch import is_true
+from tests.lab.watch import condition, is_true
 
 KINDS = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,controllerrevisions"
 WRITES = ("create", "apply", "patch", "delete")
@@ -102,6 +102,28 @@ def _all_have_settled(kubectl: Kubectl, count: int) -> bool:
         *(b["status"].get("expectedPods") for b in kubectl.list("poddisruptionbudgets")),
     ]
     return told == [1] * 3 * count
+
+
+def test_another_image_of_the_chart_changes_no_engine_that_is_there(operator: Operator, kubectl_here: Kubectl) -> None:
+    """Neither what was made with an image of another release than the operator knows, nor what is said of it."""
+    def there() -> Object:
+        (deployment,) = kubectl_here.list("deployments")
+        (revision,) = kubectl_here.list("controllerrevisions")
+        found = condition(kubectl_here.get("dss", "tiny") or {}, "Fits")
+        return {"template": deployment["spec"]["template"], "revision": revision["data"], "fits": found}
+
+    older, newer = (f"vllm/vllm-openai-cpu:v0.{release}" for release in ("8.5", "33.0"))
+    started(replace_settings(operator, DSS_ENGINE_IMAGE_CPU=older))
+    kubectl_here.apply(resource("tiny"))
+    eventually(lambda: is_complete(kubectl_here, "tiny"), "all children")
+    before = there()
+    assert before["template"]["spec"]["containers"][0]["image"] == older
+    assert f"{older} may refuse" in before["fits"]["message"]
+    assert "image" not in before["revision"]["spec"]["engine"]
+    operator.kill()
+    started(replace_settings(operator, DSS_ENGINE_IMAGE_CPU=newer))
+    looked_at(operator, 1)
+    assert there() == before
 
 
 def test_edits_made_while_it_was_down_are_carried_out(operator: Operator, kubectl_here: Kubectl) -> None:

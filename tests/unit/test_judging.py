@@ -1,8 +1,11 @@
 """What the operator judges a resource by: its own image, or the chart's where it names none."""
 
+from dataclasses import replace
+
 import pytest
 
 from deepseekserve.reconcile.judging import Judge
+from deepseekserve.revision import Revision
 from deepseekserve.settings import Settings
 from tests.unit.fits.cases import DISTILL, serve
 
@@ -24,6 +27,15 @@ def test_the_charts_image_says_the_release_where_the_resource_names_none(
     assert found.refused is refused
     assert ("the checkpoint is in bfloat16" in found.message) is refused
     assert any("what vLLM can do is known of 0.32.0" in each for each in found.warnings) is doubted
+
+
+def test_a_stored_revision_is_judged_by_the_image_that_it_has() -> None:
+    engine = {"name": "engine", "image": "vllm/vllm-openai:v0.32.0", "args": ["serve"]}
+    workload = {"template": {"spec": {"containers": [{"name": "other"}, engine]}}}
+    stored = Revision("r1-1", "1", {}, (workload,), good=True, number=1, created="2026-01-01T00:00:00Z")
+    asked, older = serve(f"{DISTILL}Qwen-1.5B", engine={"maxModelLen": 4096}, **T4), "vllm/vllm-openai:v0.8.5"
+    assert not Judge(Settings(gpu_image=older)).judged(asked, None, stored).found.refused
+    assert replace(stored, workloads=()).image == ""
 
 
 def test_the_charts_image_for_gpus_says_nothing_of_a_cpu() -> None:

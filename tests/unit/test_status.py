@@ -830,8 +830,12 @@ def test_an_edit_that_is_refused_for_the_same_reason_is_answered(
 ) -> None:
     first = fitted(Fit("False", "no", REFUSAL, enforced=True))
     again = Fit("False", message, replace(REFUSAL, message=message), enforced=True)
-    edit = replace(SUBJECT, generation=generation)
-    assert reasons(first, fitted(again, previous=first, subject=edit)) == noted
+    seen = replace(facts(now=NOW + timedelta(seconds=9), revision=SUBJECT.revision_hash), fit=again)
+    answer = decide(replace(SUBJECT, generation=generation), first, seen, again.finding)
+    assert reasons(first, answer) == noted
+    assert first.failure
+    assert answer.failure
+    assert (answer.failure.at != first.failure.at) == bool(noted), "which is what is counted"
 
 
 @pytest.mark.parametrize(("fit", "status", "reason"), [

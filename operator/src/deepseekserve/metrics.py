@@ -53,7 +53,7 @@ for _result in ("settled", "requeued", "error"):
     RECONCILES.labels(_result)
 for _result in ("answered", "failed"):
     AGENT_REQUESTS.labels(_result)
-for _reason in Reason:
+for _reason in set(Reason) - {Reason.SUSPENDED}:
     FAILURES.labels(_reason.value)
 
 

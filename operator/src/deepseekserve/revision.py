@@ -37,9 +37,18 @@ class Revision:
     @property
     def arguments(self) -> tuple[str, ...]:
         """What its engine is started with."""
+        return tuple(map(str, self._engine.get("args") or ()))
+
+    @property
+    def image(self) -> str:
+        """The image of its engine."""
+        return str(self._engine.get("image") or "")
+
+    @property
+    def _engine(self) -> Mapping[str, Any]:
         containers = self.workloads[0]["template"]["spec"]["containers"] if self.workloads else ()
-        return next((tuple(map(str, container.get("args") or ()))
-                     for container in containers if container["name"] == names.ENGINE_CONTAINER), ())
+        found: Mapping[str, Any] = next((c for c in containers if c["name"] == names.ENGINE_CONTAINER), {})
+        return found
 
 
 def parse(raw: Mapping[str, Any]) -> Revision | None:

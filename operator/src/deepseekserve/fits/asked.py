@@ -100,7 +100,10 @@ def version(serve: DeepSeekServe) -> tuple[int, ...] | None:
 
 
 def with_image(serve: DeepSeekServe, default: str) -> DeepSeekServe:
-    """The resource with the image that it gets unasked, if that is of another release than the one of the tables."""
+    """The resource with the image that it gets unasked, if the tag says another release than that of the tables.
+
+    An image whose tag says none was chosen by who runs the operator, and is taken for what the operator knows.
+    """
     if serve.spec.engine.image or _said(default) in {None, ENGINE}:
         return serve
     image = serve.spec.engine.model_copy(update={"image": default})

@@ -17,7 +17,10 @@ ENFORCE = "Enforce"
 
 @dataclass(frozen=True)
 class Judged:
-    """A resource with what was decided for it, and whether it can work: numbers, and the image it is judged by."""
+    """A resource with the numbers that were decided for it, and whether it can work.
+
+    It names the image of its engine too where that is of another release than the tables of fits.
+    """
 
     serve: DeepSeekServe
     found: Fit
@@ -45,8 +48,9 @@ class Judge:
         last = self._last.get(key)
         if last and last[0] == by:
             return last[1]
-        asked = fits.with_image(serve, self.settings.engine_image(serve.spec.engine.device))
-        verdict = fits.judge(asked, fits.known_of(serve, reading), stored.arguments if stored else None)
+        image = stored.image if stored else self.settings.engine_image(serve.spec.engine.device)
+        asked, arguments = fits.with_image(serve, image), stored.arguments if stored else None
+        verdict = fits.judge(asked, fits.known_of(serve, reading), arguments)
         fit = fits.fit_of(verdict)
         # A refusal must outlive its Job, be it that nothing could be read.
         kept = reading.text if reading and (fit.refused or reading.has_config) else ""

@@ -74,10 +74,10 @@ def _failure(subject: Subject, previous: Status, facts: Facts, finding: Finding 
     if facts.is_pending:                        # what failed is another spec's
         return None
     if finding and _is_of_the_spec(finding.reason, facts):
-        return _written(finding, previous, facts)
+        return _written(subject, finding, previous, facts)
     if subject.suspended or serves_fully(subject, facts):
         return None
-    return _written(finding, previous, facts) if finding else _carried(subject, previous)
+    return _written(subject, finding, previous, facts) if finding else _carried(subject, previous)
 
 
 def _carried(subject: Subject, previous: Status) -> Failure | None:
@@ -91,19 +91,24 @@ def _carried(subject: Subject, previous: Status) -> Failure | None:
     return None if was_halted and not is_halted(previous, subject) else failure
 
 
-def _written(finding: Finding, previous: Status, facts: Facts) -> Failure:
-    """A finding in the API's form; without a time of its own it keeps the one at which it was first written."""
+def _written(subject: Subject, finding: Finding, previous: Status, facts: Facts) -> Failure:
+    """A finding in the API's form; without a time of its own it keeps the one at which it was first written.
+
+    Until an edit of the spec: what is told otherwise after it is the answer to that.
+    """
     last = previous.failure
     same = last is not None and (last.reason, last.pod) == (finding.reason, finding.pod or None)
     known = last if last and same and _has_told_more(last, finding) else None
+    message = known.message if known else _sentence(finding.message)
+    is_answer = subject.generation != previous.observed_generation and last is not None and last.message != message
     return Failure(
         reason=finding.reason,
-        message=known.message if known else _sentence(finding.message),
+        message=message,
         remedy=known.remedy if known else finding.remedy,
         fixes=[Fix(field=fix.field, value=fix.value, why=fix.why) for fix in finding.fixes],
         documentation=f"{HANDBOOK}#{finding.reason.value.lower()}",
         pod=finding.pod or None,
-        at=finding.at or (last.at if last and same else None) or rfc3339(facts.now),
+        at=finding.at or (last.at if last and same and not is_answer else None) or rfc3339(facts.now),
         log_excerpt=finding.log_excerpt or None,
     )
 
