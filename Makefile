@@ -27,15 +27,12 @@ demo: prerequisites venv ## From a bare machine to a chat with a served model, a
 
 test: prerequisites ## Everything: lint, types, contracts, unit, golden, logs, chart, integration, end to end
 	@$(MAKE) -j3 tools images lint types contracts
-	@$(MAKE) -j2 on-cluster off-cluster
-
-on-cluster:                             # recorded engines first: how soon they are told of is measured
-	@$(MAKE) light
+	@$(MAKE) -j2 light patient
+	@$(MAKE) -j3 --output-sync=target operator agent resource
 	@$(MAKE) engines
 
-off-cluster: venv tools                 # the patient beside those, then in turn what has deadlines beside real engines
+patient: venv tools                     # no deadlines: they leave the processor to what runs beside them
 	@nice -n 10 $(MAKE) -j2 --output-sync=target coverage logs chart
-	@$(call AS_ONE_PIECE,$(MAKE) -j1 operator agent resource)
 
 ##@ The inner loop (below a minute)
 .PHONY: check lint types contracts unit logs
@@ -66,7 +63,7 @@ ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluste
 # The output of a command once it has ended, so that the dots of what runs beside it stay readable.
 AS_ONE_PIECE = out=$$(mktemp); code=0; $(1) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
 E2E := $(PYTEST) --durations=25 --timeout=1500
-.PHONY: coverage agent integration operator $(OPERATOR) resource chart on-cluster off-cluster e2e engines light
+.PHONY: coverage agent integration operator $(OPERATOR) resource chart patient e2e engines light
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
 	@$(RUN)/coverage run -m pytest -q tests/unit
 	@$(RUN)/coverage report --include='$(PURE_FILES)' --fail-under=100 --skip-covered

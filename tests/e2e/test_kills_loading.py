@@ -16,6 +16,7 @@ KILLS = {
     "loading-core-killed": Kill("SIGKILL", "EngineCore", "EngineCoreDied"),
     "loading-server-stopped": Kill("SIGSTOP", "serve", "StartupStalled"),
 }
+STALL_S = 60            # a start is silent for 4 to 6 s on two idle cores, and for more than 30 among many processes
 # Each with another cache than the tests of whole files have.
 SETTINGS: dict[str, dict[str, Any]] = {
     "loading-core-killed": {"kvCacheMemory": "96Mi", "dtype": "Float32"},
@@ -26,7 +27,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def struck(kubectl: Kubectl) -> Iterator[dict[str, Struck]]:
     """Each resource once its engine core had begun and got its signal."""
-    specs = {name: {"startup": {"stallSeconds": 30}, "engine": SETTINGS[name]} for name in KILLS}
+    specs = {name: {"startup": {"stallSeconds": STALL_S}, "engine": SETTINGS[name]} for name in KILLS}
     def struck_in_time(watch: Watch) -> Struck:
         watch.until(at_percent(1), timeout_s=START_S, what="the start under way")
         await_engine_core(kubectl, watch.name)
