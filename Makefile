@@ -60,8 +60,6 @@ OPERATOR := $(patsubst tests/integration/%.py,%,$(wildcard tests/integration/tes
 LIGHT := tests/e2e/test_replays.py tests/e2e/test_kubernetes.py
 # They wait until no other run uses the operator, so they come last.
 ALONE := tests/e2e/test_chart.py tests/e2e/test_upgrade.py tests/e2e/test_cluster_leaves_nothing.py
-# The output of a command once it has ended, so that the dots of what runs beside it stay readable.
-AS_ONE_PIECE = out=$$(mktemp); code=0; $(1) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
 E2E := $(PYTEST) --durations=25 --timeout=1500
 .PHONY: coverage agent integration operator $(OPERATOR) resource chart patient e2e engines light
 coverage: venv ## The unit tests again, and the pure core at 100 % of branches
@@ -90,8 +88,8 @@ e2e: venv tools images ## The whole chain on a real cluster with the real vLLM (
 engines:
 	@$(E2E) $(filter-out $(LIGHT) $(ALONE),$(wildcard tests/e2e/test_*.py)) $(ALONE)
 
-light:
-	@$(call AS_ONE_PIECE,$(E2E) $(LIGHT))
+light:                                  # its output as one piece, so that the dots of the other run stay readable
+	@out=$$(mktemp); code=0; $(E2E) $(LIGHT) > $$out 2>&1 || code=$$?; cat $$out; rm $$out; exit $$code
 
 ##@ For long (no part of test)
 .PHONY: soak soak-busy soak-quiet bench

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.cluster.errors import ClusterError
@@ -29,8 +29,12 @@ def write(path: Path, name: str, program: Path) -> None:
     scratch.rename(path)
 
 
-def images(path: Path) -> dict[str, str]:
-    """The images in an archive: name with tag -> digest of its configuration, which decides its whole content."""
+def images(*paths: Path) -> dict[str, str]:
+    """The images in archives: name with tag -> digest of its configuration, which decides its whole content."""
+    return {tag: digest for path in paths for tag, digest in _images(path)}
+
+
+def _images(path: Path) -> Iterator[tuple[str, str]]:
     try:
         with tarfile.open(path) as archive:
             member = archive.extractfile("manifest.json")
@@ -38,7 +42,8 @@ def images(path: Path) -> dict[str, str]:
             manifest = json.load(member)
     except (OSError, KeyError, tarfile.TarError, ValueError) as error:
         raise ClusterError(f"{path}: not an image archive (docker-archive with a manifest.json): {error}") from error
-    return {tag: Path(image["Config"]).stem for image in manifest for tag in image.get("RepoTags") or ()}
+    for image in manifest:
+        yield from ((tag, Path(image["Config"]).stem) for tag in image.get("RepoTags") or ())
 
 
 def _tar(files: Mapping[str, bytes], mode: int) -> bytes:

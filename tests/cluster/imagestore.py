@@ -20,6 +20,7 @@ from tests.cluster.errors import ClusterError
 from tests.cluster.health import wait_for
 from tests.cluster.lock import locked
 from tests.cluster.paths import cache
+from tests.cluster.processes import end_pids
 from tests.cluster.progress import say
 
 KEEP = 2            # stores; one holds its images twice, as layers and as files: 6.4 GB for that of the engine
@@ -45,8 +46,8 @@ def folder() -> Path:
 
 def store_of(archives: Sequence[Path]) -> Path:
     """The folder of a store, named after its images and the containerd whose databases it has."""
-    images = sorted((tag, digest) for file in archives for tag, digest in archive.images(file).items())
-    return folder() / hashlib.sha256(repr((run(["containerd", "--version"]), images)).encode()).hexdigest()[:12]
+    made_of = (run(["containerd", "--version"]), sorted(archive.images(*archives).items()))
+    return folder() / hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
 
 
 def _make(store: Path, archives: Sequence[Path]) -> None:
@@ -87,15 +88,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
                     raise ClusterError(f"containerd ended:\n{log.read_text(errors='replace')[-2000:]}")
                 yield containerd
             finally:
-                _end(process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
+                end_pids([process.pid], patience_s=_END_S)
 
 
 def _copy(store: Path, root: Path) -> None:

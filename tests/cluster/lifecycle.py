@@ -72,7 +72,7 @@ def up(wanted: Wanted) -> Cluster:
         known.save(state(wanted.name))
         cluster = _cluster(wanted.name, provider, wanted.image)
         if wanted.archives and cluster.stock(wanted.archives):
-            _note(cluster, {tag: digest for file in wanted.archives for tag, digest in archive.images(file).items()})
+            _note(cluster, archive.images(*wanted.archives))
         cluster.up()
         known = record.read(cluster.state) or known
         known = replace(

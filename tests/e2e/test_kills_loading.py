@@ -28,6 +28,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def struck(kubectl: Kubectl) -> Iterator[dict[str, Struck]]:
     """Each resource once its engine core had begun and got its signal."""
     specs = {name: {"startup": {"stallSeconds": STALL_S}, "engine": SETTINGS[name]} for name in KILLS}
+
     def struck_in_time(watch: Watch) -> Struck:
         watch.until(at_percent(1), timeout_s=START_S, what="the start under way")
         await_engine_core(kubectl, watch.name)

@@ -51,6 +51,11 @@ def eventually(look: Callable[[], T | None], what: str, timeout_s: float = PATIE
         pause.wait(0.05)
 
 
+def looked_at(operator: "Operator", number: float) -> None:
+    """Wait until the operator has looked at resources so often."""
+    eventually(lambda: operator.looks() >= number, f"{number:.0f} looks")
+
+
 @dataclass
 class Operator:
     """`python -m deepseekserve` against a control plane; `identity` is the Lease holder's name."""
@@ -107,6 +112,10 @@ class Operator:
             if re.match(rf"{metric}(\{{|$)", name) and all(f'{k}="{v}"' in name for k, v in labels.items()):
                 total += float(value)
         return total
+
+    def looks(self) -> float:
+        """How often it has looked at a resource."""
+        return self.count("deepseekserve_reconcile_seconds_count")
 
     def kill(self) -> None:
         """kill -9."""

@@ -12,7 +12,15 @@ import pytest
 
 from deepseekserve import names
 from tests.cluster.controlplane import ControlPlane
-from tests.integration.operating import Operator, eventually, install_crd, least_privileged, resource, running
+from tests.integration.operating import (
+    Operator,
+    eventually,
+    install_crd,
+    least_privileged,
+    looked_at,
+    resource,
+    running,
+)
 from tests.lab.kubectl import Kubectl, Object
 from tests.lab.relay import relayed
 from tests.lab.watch import condition, is_true
@@ -46,10 +54,6 @@ def started(operator: Operator) -> Operator:
     operator.start()
     eventually(operator.leads, "the operator leads", 60)
     return operator
-
-
-def looked_at(operator: Operator, number: int) -> None:
-    eventually(lambda: operator.count("deepseekserve_reconcile_seconds_count") >= number, f"{number} looks")
 
 
 def written(operator: Operator) -> float:
@@ -273,5 +277,5 @@ def test_its_metrics_name_what_they_count(operator: Operator, kubectl_here: Kube
         assert f"\n{series}" in page
     kubectl_here.apply(resource("tiny"))
     eventually(lambda: operator.count("deepseekserve_reconciles_total") >= 1, "a look is counted")
-    assert operator.count("deepseekserve_reconcile_seconds_count") >= 1
+    assert operator.looks() >= 1
     assert operator.count("deepseekserve_resources") == 1

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 
 import pytest
 
@@ -14,6 +13,7 @@ from tests.integration.operating import (
     Pods,
     eventually,
     failing,
+    looked_at,
     now,
     phases,
     resource,
@@ -38,10 +38,6 @@ def tiny(here: Kubectl) -> Iterator[Watch]:
 
 def phase_is(phase: str) -> Predicate:
     return lambda r: r.get("status", {}).get("phase") == phase
-
-
-def counts_more(operator: Operator, looks: float) -> bool:
-    return operator.count("deepseekserve_reconcile_seconds_count") > looks
 
 
 def failed_and_gone(seen: Object) -> bool:
@@ -367,9 +363,9 @@ def test_a_second_start_is_expected_to_take_as_long_as_the_first(
     assert startup(seen)["percent"] == 5
     second.serve(serving(phases=phases(Starting=1050, LoadingWeights=940, Serving=0)))
     tiny.until(serves_and_tells, timeout_s=30, what="Serving again", since=mark)
-    looks = operator.count("deepseekserve_reconcile_seconds_count")
+    looks = operator.looks()
     here("annotate", "dss", "tiny", "look=again")
-    eventually(lambda: counts_more(operator, looks), "another look")
+    looked_at(operator, looks + 1)
     assert here.get("controllerrevision", kept["metadata"]["name"]) == kept, "a start much like the first is no news"
 
 
@@ -465,9 +461,9 @@ def test_a_look_that_finds_nothing_new_writes_nothing(
     tiny.until(serves_and_tells, timeout_s=30, what="Serving")
     mark = tiny.mark()
     for number in range(5):
-        looks = operator.count("deepseekserve_reconcile_seconds_count")
+        looks = operator.looks()
         here("annotate", "dss", "tiny", f"look=again-{number}", "--overwrite")
-        eventually(partial(counts_more, operator, looks), "a look")
+        looked_at(operator, looks + 1)
     here("annotate", "dss", "tiny", "look=for-the-last-time", "--overwrite")
     is_last = lambda r: "for-the-last-time" in r["metadata"]["annotations"].values()  # noqa: E731
     last = tiny.until(is_last, timeout_s=30, what="the last edit")

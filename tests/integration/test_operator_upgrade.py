@@ -62,7 +62,7 @@ def versions_of(request: pytest.FixtureRequest, kubectl_here: Kubectl, tmp_path:
 def looked_at_all(kubectl: Kubectl, operator: Operator) -> Callable[[], bool]:
     """The operator has looked at every resource of the cluster at least twice."""
     number = len(json.loads(kubectl("get", "dss", "--all-namespaces", "-o", "json"))["items"])
-    return lambda: operator.count("deepseekserve_reconcile_seconds_count") >= 2 * number
+    return lambda: operator.looks() >= 2 * number
 
 
 def pods(kubectl: Kubectl) -> set[str]:

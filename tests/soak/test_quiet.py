@@ -77,4 +77,4 @@ def requests(ground: Ground, since: float) -> Counter[str]:
 
 def operator_count(ground: Ground) -> float:
     """Looks at resources so far."""
-    return ground.operators[0].count("deepseekserve_reconcile_seconds_count")
+    return ground.operators[0].looks()

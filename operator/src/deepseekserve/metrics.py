@@ -53,8 +53,9 @@ for _result in ("settled", "requeued", "error"):
     RECONCILES.labels(_result)
 for _result in ("answered", "failed"):
     AGENT_REQUESTS.labels(_result)
-for _reason in set(Reason) - {Reason.SUSPENDED}:
-    FAILURES.labels(_reason.value)
+for _reason in Reason:
+    if _reason is not Reason.SUSPENDED:         # which is no failure
+        FAILURES.labels(_reason.value)
 
 
 class Resources(Collector):

@@ -55,6 +55,12 @@ def _is_of_the_spec(reason: Reason, facts: Facts) -> bool:
     return facts.is_refused or reason in _OF_THE_SPEC
 
 
+def is_answer(previous: Status, generation: int | None, message: str) -> bool:
+    """Tell whether a failure is the answer to an edit: news, as it is told otherwise than the one before it."""
+    is_edited = previous.observed_generation != generation
+    return is_edited and previous.failure is not None and previous.failure.message != message
+
+
 def is_halted(previous: Status, subject: Subject) -> bool:
     """Tell whether we gave up on this very generation of the spec: the last status says so, and nobody else can."""
     if previous.observed_generation != subject.generation or previous.current_revision != subject.revision:
@@ -92,15 +98,12 @@ def _carried(subject: Subject, previous: Status) -> Failure | None:
 
 
 def _written(subject: Subject, finding: Finding, previous: Status, facts: Facts) -> Failure:
-    """A finding in the API's form; without a time of its own it keeps the one at which it was first written.
-
-    Until an edit of the spec: what is told otherwise after it is the answer to that.
-    """
+    """A finding in the API's form; without a time of its own it keeps the one at which it was first written."""
     last = previous.failure
     same = last is not None and (last.reason, last.pod) == (finding.reason, finding.pod or None)
     known = last if last and same and _has_told_more(last, finding) else None
     message = known.message if known else _sentence(finding.message)
-    is_answer = subject.generation != previous.observed_generation and last is not None and last.message != message
+    is_old = same and not is_answer(previous, subject.generation, message)
     return Failure(
         reason=finding.reason,
         message=message,
@@ -108,7 +111,7 @@ def _written(subject: Subject, finding: Finding, previous: Status, facts: Facts)
         fixes=[Fix(field=fix.field, value=fix.value, why=fix.why) for fix in finding.fixes],
         documentation=f"{HANDBOOK}#{finding.reason.value.lower()}",
         pod=finding.pod or None,
-        at=finding.at or (last.at if last and same and not is_answer else None) or rfc3339(facts.now),
+        at=finding.at or (last.at if last and is_old else None) or rfc3339(facts.now),
         log_excerpt=finding.log_excerpt or None,
     )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from deepseekserve.agent.reasons import Phase
 from deepseekserve.api import Status
-from deepseekserve.status.failure import SCALED_TO_ZERO
+from deepseekserve.status.failure import SCALED_TO_ZERO, is_answer
 
 
 class Note(NamedTuple):
@@ -46,9 +46,8 @@ def _failed(previous: Status, status: Status) -> Note | None:
     failure, last = status.failure, previous.failure
     if failure is None:
         return None
-    is_answer = previous.observed_generation != status.observed_generation      # to an edit, which may be no better
     is_known = last and last.reason == failure.reason and _is_same_revision(previous, status)
-    if last and is_known and (last.message == failure.message or not is_answer):
+    if is_known and not is_answer(previous, status.observed_generation, failure.message):
         return None
     return Note("Warning", failure.reason.value, "Diagnose", f"{failure.message} {failure.remedy}".strip())
 
